@@ -1,0 +1,34 @@
+"""The one tree of errors: what the command line prints as a message and turns into an exit code.
+
+A message names the culprit, the allowed range, and what to type next.
+"""
+
+from __future__ import annotations
+
+
+class ClipartError(Exception):
+    """A run failed for a reason that a person can act on. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(ClipartError):
+    """Something that was asked for is malformed or out of range. Exit code 2."""
+
+    exit_code = 2
+
+
+class ModelError(ClipartError):
+    """A model is missing, refused or broken. Exit code 3."""
+
+    exit_code = 3
+
+
+class ResourceError(ClipartError):
+    """Not enough memory or disk. Exit code 4."""
+
+    exit_code = 4
+
+
+class DivergedError(ClipartError):
+    """The optimisation left the numbers for good (NaN or infinity) after its last retry."""

@@ -1,0 +1,62 @@
+"""What the loop yields and the judge says: frozen values that everything that shows or saves consumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipart.recipe import Target
+
+StopReason = Literal["score", "steps", "seconds", "interrupted", "diverged"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the judge sees one part of the prompt.
+
+    `cosine` is the similarity of picture and text in [-1, 1]; `match` in [0, 1] is how sure the judge is
+    of this text against the shipped list of everyday words. `weight` is the part's, as typed.
+    """
+
+    text: str
+    weight: float
+    cosine: float
+    match: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """One look of the judge at the whole, un-augmented canvas after `step` steps."""
+
+    step: int
+    readings: tuple[Reading, ...]
+
+    def reached(self, target: Target) -> bool:
+        """Say whether every part of positive weight has come up to `target`."""
+        wanted = [r for r in self.readings if r.weight > 0]
+        return all((r.match if target.percent else r.cosine) >= target.value for r in wanted)
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """The run after `step` of at most `steps` steps.
+
+    `image` is (3, height, width) float32 on the CPU, RGB in [0, 1]: the canvas as it is shown and kept.
+    `losses` is the tree of the objective flattened to "clip/apple", "tv", ..., with "total" the number
+    that was descended; empty at step 0. `check` is the latest look of the judge. `stop` is None until
+    the last iterate, which says why there are no more.
+    """
+
+    step: int
+    steps: int
+    image: Tensor
+    losses: Mapping[str, float]
+    check: Check
+    lr: float
+    stage: str
+    seconds: float
+    stop: StopReason | None = None
