@@ -1,0 +1,1 @@
+"""What scores a canvas: CLIPs, the views they get, the objective, and the judge."""

@@ -1,0 +1,59 @@
+"""The judge: the fixed, un-augmented check that `until` and the summary believe."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor
+
+from clipart.critic.clip import Clip
+from clipart.critic.views import whole
+from clipart.iterate import Check, Reading
+from clipart.models.embedded import everyday_words
+from clipart.prompt import Prompt
+
+# A word this close to a part of the prompt says the same thing, and does not compete with it.
+_SYNONYM = 0.8
+
+
+class Judge:
+    """Scores the whole picture against every part of a prompt.
+
+    `match` is the probability of a part's text in a softmax, at the model's own temperature, over it and
+    the shipped everyday words, without those that mean the same as a part of this prompt.
+    """
+
+    def __init__(self, clip: Clip, prompt: Prompt) -> None:
+        self.clip, self.prompt = clip, prompt
+        self.texts = torch.stack([clip.encode_part(part) for part in prompt.parts])
+        words = everyday_words()
+        vectors = clip.encode_texts(words)
+        said = {stem for part in prompt.parts for stem in _stems(part.text)}
+        close = ((vectors @ self.texts.T) > _SYNONYM).any(dim=1).tolist()
+        kept = [i for i, word in enumerate(words) if not close[i] and not said & _stems(word)]
+        self.words = vectors[kept]
+
+    @torch.no_grad()
+    def check(self, image: Tensor, step: int) -> Check:
+        """Look at `image` (1, 3, height, width) in [0, 1] after `step` steps."""
+        seen = self.clip.encode_images(whole(image.to(self.clip.device), self.clip.side))
+        cosines = (seen @ self.texts.T).mean(dim=0)
+        others = (seen @ self.words.T).mean(dim=0)
+        rivals = torch.cat([cosines[:, None], others.expand(len(cosines), -1)], dim=1)
+        matches = (self.clip.scale * rivals).softmax(dim=1)[:, 0]
+        return Check(
+            step,
+            tuple(
+                Reading(part.text, part.weight, cosine, match)
+                for part, cosine, match in zip(
+                    self.prompt.parts, cosines.tolist(), matches.tolist(), strict=True
+                )
+            ),
+        )
+
+
+def _stems(text: str) -> set[str]:
+    """Return the words of `text` in lower case, without a plural's ending."""
+    words = re.findall(r"\w+", text.lower())
+    return {re.sub(r"((?<=[sxz])es|(?<=[cs]h)es|(?<!s)s)$", "", word) for word in words}

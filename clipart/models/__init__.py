@@ -1,0 +1,1 @@
+"""The models: embedded weights with their cards, and names."""

@@ -1,0 +1,72 @@
+"""The judge: percentages against the shipped words, and who does not compete."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from clipart import prompt as prompts
+from clipart.critic.clip import Clip, load_clip, split_weight
+from clipart.critic.judge import Judge, _stems
+from clipart.errors import UsageError
+from clipart.iterate import Check, Reading
+from clipart.models.embedded import everyday_words
+from clipart.recipe import Target
+from clipart.rng import stream
+
+
+@pytest.fixture(scope="module")
+def clip(random_clip: str) -> Clip:
+    return load_clip(random_clip, torch.device("cpu"), "float32")
+
+
+def test_match_is_a_softmax_against_the_words(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["anvil", "cloud", "apples", "zebra"]
+    monkeypatch.setattr("clipart.critic.judge.everyday_words", lambda: words)
+    monkeypatch.setattr("clipart.critic.judge._SYNONYM", 1.1)
+    judge = Judge(clip, prompts.parse("apple:: tart::"))
+    image = torch.rand(1, 3, 32, 32, generator=stream(0, "init"))
+    check = judge.check(image, step=5)
+    seen = clip.encode_images(image)
+    rivals = clip.encode_texts(["apple", "anvil", "cloud", "zebra"])  # "apples" says the same and is out
+    logits = clip.scale * (seen @ rivals.T)[0]
+    assert check.step == 5
+    assert check.readings[0].match == pytest.approx(float(logits.softmax(0)[0]), rel=1e-4)
+    assert check.readings[0].cosine == pytest.approx(float((seen @ rivals.T)[0, 0]), rel=1e-4)
+
+
+def test_the_look_is_fixed(clip: Clip) -> None:
+    judge = Judge(clip, prompts.parse("apple"))
+    image = torch.rand(1, 3, 40, 64, generator=stream(0, "init"))
+    assert judge.check(image, 1).readings == judge.check(image, 1).readings
+
+
+def test_reached_asks_every_wanted_part() -> None:
+    check = Check(9, (Reading("a", 1, 0.3, 0.9), Reading("b", 2, 0.2, 0.5), Reading("c", -1, 0.0, 0.01)))
+    assert check.reached(Target(0.5, percent=True))
+    assert not check.reached(Target(0.6, percent=True))
+    assert check.reached(Target(0.2, percent=False))
+    assert not check.reached(Target(0.25, percent=False))
+
+
+def test_stems_fold_plurals_and_case() -> None:
+    assert _stems("Red Apples") & _stems("apple")
+    assert _stems("boxes") == _stems("box")
+    assert not _stems("bus") & _stems("bee")
+
+
+def test_everyday_words_are_clean() -> None:
+    words = everyday_words()
+    assert len(words) >= 1000
+    assert words == sorted(set(words))
+    assert all(word == word.strip().lower() and word for word in words)
+    for expected in ("apple", "guitar", "umbrella"):
+        assert expected in words
+
+
+def test_weights_of_an_ensemble_are_read() -> None:
+    assert split_weight("tiny") == ("tiny", 1.0)
+    assert split_weight("ViT-B-32/openai::0.5") == ("ViT-B-32/openai", 0.5)
+    for bad in ("tiny::x", "tiny::-1", "::2", "tiny::nan", "tiny::inf"):
+        with pytest.raises(UsageError, match="above 0"):
+            split_weight(bad)

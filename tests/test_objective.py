@@ -1,0 +1,102 @@
+"""The objective: values against naive formulas, and a gradient that does not depend on chunks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from clipart import prompt as prompts
+from clipart.critic.clip import Clip, load_clip
+from clipart.critic.objective import Objective, cosine, spherical
+from clipart.critic.regularisers import out_of_range, saturation, total_variation
+from clipart.critic.views import sample_views
+from clipart.recipe import make_recipe
+from clipart.rng import Streams, stream
+
+
+@pytest.fixture(scope="module")
+def clip(random_clip: str) -> Clip:
+    return load_clip(random_clip, torch.device("cpu"), "float32")
+
+
+def image(size: int = 40) -> torch.Tensor:
+    return torch.rand(1, 3, size, size, generator=stream(1, "init"))
+
+
+def test_distances_match_their_formulas() -> None:
+    angle = 0.7
+    view, text = torch.tensor([[1.0, 0.0]]), torch.tensor([[math.cos(angle), math.sin(angle)]])
+    assert float(cosine(view, text)) == pytest.approx(1 - math.cos(angle), abs=1e-6)
+    assert float(spherical(view, text)) == pytest.approx(angle**2 / 2, abs=1e-5)
+
+
+def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, object]) -> None:
+    recipe = make_recipe(settings | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5})
+    prompt = prompts.parse(recipe.prompt)
+    objective = Objective([(clip, 1.0)], prompt, recipe.distance)
+    views = sample_views(recipe, 40, 40, 0.5, Streams(0))
+    picture = image() * 1.4 - 0.2
+    _, losses = objective.gradient(picture, views, recipe)
+    name = clip.name
+    assert losses["tv"] == pytest.approx(float(total_variation(picture)))
+    assert losses["range"] == pytest.approx(float(out_of_range(picture)))
+    text = 0.6 * losses[f"{name}/apple"] + 0.2 * losses[f"{name}/tart"] - 0.2 * losses[f"{name}/worm"]
+    assert losses["total"] == pytest.approx(text + 2 * losses["tv"] + 5 * losses["range"], rel=1e-5)
+    seen = clip.encode_images(views.render(picture.clamp(0, 1), clip.side))
+    apple = 1 - float((seen @ clip.encode_texts(["apple"]).T).mean())
+    assert losses[f"{name}/apple"] == pytest.approx(apple, rel=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_chunks_do_not_change_the_gradient(clip: Clip, settings: dict[str, object], chunk: int) -> None:
+    base = settings | {"views": 8, "overview": 0.5, "detail": 0.5, "noise": 0.2, "tv": 1.0}
+    objective = Objective([(clip, 1.0)], prompts.parse("apple:: tart::"), "spherical")
+
+    def gradient(size: int) -> torch.Tensor:
+        recipe = make_recipe(base | {"chunk": size})
+        return objective.gradient(image(), sample_views(recipe, 40, 40, 0.5, Streams(0)), recipe)[0]
+
+    assert torch.allclose(gradient(8), gradient(chunk), rtol=1e-4, atol=1e-8)
+
+
+def test_gradient_is_that_of_the_total(clip: Clip, settings: dict[str, object]) -> None:
+    recipe = make_recipe(settings | {"noise": 0, "tv": 1.0})
+    objective = Objective([(clip, 1.0)], prompts.parse("apple"), "cosine")
+    views = sample_views(recipe, 40, 40, 0.0, Streams(0))
+    inside = 0.25 + 0.5 * image()
+    gradient, losses = objective.gradient(inside, views, recipe)
+    direction = gradient / gradient.norm()
+    step = 1e-2
+    _, after = objective.gradient(inside + step * direction, views, recipe)
+    assert (after["total"] - losses["total"]) / step == pytest.approx(float(gradient.norm()), rel=0.05)
+
+
+def test_an_ensemble_is_the_weighted_mean(clip: Clip, settings: dict[str, object]) -> None:
+    recipe = make_recipe(settings)
+    prompt = prompts.parse("apple")
+    views = sample_views(recipe, 40, 40, 0.0, Streams(0))
+    alone, _ = Objective([(clip, 1.0)], prompt, "cosine").gradient(image(), views, recipe)
+    twice, _ = Objective([(clip, 1.0), (clip, 3.0)], prompt, "cosine").gradient(image(), views, recipe)
+    assert torch.allclose(alone, twice, rtol=1e-4, atol=1e-8)
+
+
+def test_regularisers_say_what_they_measure() -> None:
+    flat = torch.full((1, 3, 8, 8), 0.4)
+    assert float(total_variation(flat)) == 0
+    assert float(total_variation(image())) > 0.05
+    assert float(out_of_range(flat)) == 0
+    assert float(out_of_range(flat + 1)) == pytest.approx(0.16)
+    assert float(saturation(flat)) == 0
+    red = flat.clone()
+    red[:, 0] = 1.0
+    assert float(saturation(red)) == pytest.approx(0.08)
+
+
+def test_emphasis_moves_the_embedding_away_from_the_rest(clip: Clip) -> None:
+    plain, strong = (prompts.parse(text).parts[0] for text in ("a red apple", "a (red:2) apple"))
+    full, without = clip.encode_texts(["a red apple", "a apple"])
+    expected = torch.nn.functional.normalize(full + (2 - 1) * (full - without), dim=-1)
+    assert torch.allclose(clip.encode_part(strong), expected, atol=1e-5)
+    assert torch.allclose(clip.encode_part(plain), full, atol=1e-6)
