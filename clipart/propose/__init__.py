@@ -1,0 +1,1 @@
+"""The art processes: how a canvas is changed from one step to the next."""

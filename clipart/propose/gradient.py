@@ -1,0 +1,137 @@
+"""The gradient proposer: one step of a torch optimiser on the canvas, with a way back from NaN."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from kornia.filters import gaussian_blur2d
+from torch import Tensor
+
+from clipart.canvas import Canvas
+from clipart.critic.objective import Objective
+from clipart.critic.views import Views
+from clipart.errors import DivergedError
+from clipart.recipe import Recipe
+
+RETRIES = 3
+_SNAPSHOT_EVERY = 10  # steps; a way back need not be the very last state
+
+_ADAMS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+}
+_OTHERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+
+def make_optimizer(name: str, canvas: Canvas, momentum: float) -> torch.optim.Optimizer:
+    """Return the torch optimiser called `name` over the canvas's parameters; the rate is set at each step."""
+    parameters = list(canvas.parameters())
+    if name in _ADAMS:
+        return _ADAMS[name](parameters, betas=(momentum, 0.99))
+    if name in _OTHERS:
+        return _OTHERS[name](parameters, momentum=momentum)
+    return torch.optim.Adagrad(parameters)
+
+
+def rate_at(settings: Recipe, step: int) -> float:
+    """Return the learning rate of `step` (1 to `steps`): warm-up, then the schedule down."""
+    done = (step - 1) / max(1, settings.steps)
+    if done < settings.warmup:
+        return settings.lr * step / max(1.0, math.ceil(settings.warmup * settings.steps))
+    left = 1 - (done - settings.warmup) / max(1e-9, 1 - settings.warmup)
+    falls = {"constant": 1.0, "linear": left, "cosine": (1 - math.cos(math.pi * left)) / 2}
+    return settings.lr * falls[settings.schedule]
+
+
+class GradientProposer:
+    """Moves a canvas along the gradient of an objective.
+
+    A loss or gradient that is not finite puts the canvas and the optimiser back to the last good state and
+    halves the learning rate from there on, at most `RETRIES` times in a run.
+    """
+
+    def __init__(self, canvas: Canvas, recipe: Recipe) -> None:
+        self.canvas = canvas
+        self.optimizer = make_optimizer(recipe.optimizer, canvas, recipe.momentum)
+        self.damping, self.retries = 1.0, 0
+        self._good: dict[str, Any] = {}
+        self._keep()
+
+    def step(self, objective: Objective, views: Views, settings: Recipe, step: int) -> dict[str, float]:
+        """Take one step; return the losses by name, with the rate in "lr".
+
+        Raises:
+            DivergedError: the last retry has failed too; the canvas is at its last good state.
+        """
+        rate = self.damping * rate_at(settings, step)
+        self.optimizer.zero_grad()
+        image = self.canvas()
+        gradient, losses = objective.gradient(image, views, settings)
+        if settings.low_pass > 0:
+            gradient = low_pass(gradient, settings.low_pass)
+        image.backward(gradient)
+        if not (math.isfinite(losses["total"]) and self._finite()):
+            self._retry()
+            return losses | {"lr": 0.0}
+        if step % _SNAPSHOT_EVERY == 1:
+            self._keep()
+        if settings.optimizer == "sgd":
+            self._normalise()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        return losses | {"lr": rate}
+
+    def _normalise(self) -> None:
+        # The scale of a CLIP's gradient means nothing; to unit RMS, lr is the change of colour it makes.
+        for parameter in self.canvas.parameters():
+            if parameter.grad is not None:
+                parameter.grad /= parameter.grad.square().mean().sqrt().clamp(min=1e-12)
+
+    def _finite(self) -> bool:
+        grads = [p.grad for p in self.canvas.parameters() if p.grad is not None]
+        return all(bool(torch.isfinite(grad).all()) for grad in grads)
+
+    def _keep(self) -> None:
+        self._good = {
+            "canvas": {name: value.clone() for name, value in self.canvas.state_dict().items()},
+            "optimizer": _cloned(self.optimizer.state_dict()),
+        }
+
+    def _retry(self) -> None:
+        self.canvas.load_state_dict(self._good["canvas"])
+        self.optimizer.load_state_dict(_cloned(self._good["optimizer"]))
+        if self.retries == RETRIES:
+            raise DivergedError(
+                f"The picture diverged {RETRIES + 1} times (NaN in the gradient). "
+                "Try a smaller --lr, or --precision float32."
+            )
+        self.retries += 1
+        self.damping /= 2
+
+
+def low_pass(gradient: Tensor, width: float) -> Tensor:
+    """Blur `gradient` (1, 3, height, width) with a Gaussian; `width` is its sigma over the short side."""
+    short = min(gradient.shape[-2:])
+    sigma = max(width * short, 1e-3)
+    kernel = min(2 * math.ceil(2.5 * sigma) + 1, (short - 1) | 1)
+    blurred: Tensor = gaussian_blur2d(gradient, (kernel, kernel), (sigma, sigma), border_type="replicate")
+    return blurred
+
+
+def _cloned(state: Any) -> Any:
+    if isinstance(state, Tensor):
+        return state.clone()
+    if isinstance(state, dict):
+        return {key: _cloned(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_cloned(value) for value in state]
+    return state

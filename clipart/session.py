@@ -1,0 +1,68 @@
+"""Everything that a run is made of, built from a recipe."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from clipart import prompt as prompts
+from clipart.canvas import Canvas, build_canvas, make_start
+from clipart.critic.clip import Clip, load_clip, split_weight
+from clipart.critic.judge import Judge
+from clipart.critic.objective import Objective
+from clipart.device import pick_device
+from clipart.propose.gradient import GradientProposer
+from clipart.recipe import Recipe, Stage
+from clipart.rng import Streams
+
+
+class Session:
+    """Everything that a run is made of, built from a recipe and ready for its first step."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe = recipe.resolve()
+        self.prompt = prompts.parse(recipe.prompt, no=recipe.no)
+        self.device = pick_device(recipe.device)
+        self.streams = Streams(recipe.seed or 0)
+        start = make_start(recipe, self.streams.init)  # before the models: a bad file fails at once
+        models: dict[str, Clip] = {}
+
+        def clip(name: str) -> Clip:
+            if name not in models:
+                models[name] = load_clip(name, self.device, recipe.precision)
+            return models[name]
+
+        critics = [(clip(name), weight) for name, weight in map(split_weight, recipe.clip)]
+        self.objective = Objective(critics, self.prompt, recipe.distance)
+        self.judge = Judge(clip(recipe.judge) if recipe.judge else critics[0][0], self.prompt)
+        self.stage: Stage | None = None
+        self.shown = start.to(self.device)
+        self.proposer = GradientProposer(self._canvas(recipe.at(1)), recipe)
+
+    @property
+    def canvas(self) -> Canvas:
+        """The canvas as it is now; a stage may put another in its place."""
+        return self.proposer.canvas
+
+    def enter(self, step: int) -> Recipe:
+        """Return the settings of `step`, having put the canvas at their resolution."""
+        settings, stage = self.recipe.at(step), self.recipe.stage_at(step)
+        if stage is not self.stage and self._size(settings) != self.canvas.size:
+            self.proposer = GradientProposer(self._canvas(settings), settings)
+        self.stage = stage
+        return settings
+
+    def _size(self, settings: Recipe) -> tuple[int, int]:
+        return max(8, round(settings.height * settings.scale)), max(8, round(settings.width * settings.scale))
+
+    def _canvas(self, settings: Recipe) -> Canvas:
+        start = F.interpolate(self.shown, size=self._size(settings), mode="bicubic", antialias=True)
+        return build_canvas(settings, start)
+
+    @torch.no_grad()
+    def show(self) -> None:
+        """Fold the canvas into the moving average that is shown and kept."""
+        image = self.canvas().clamp(0, 1)
+        if image.shape != self.shown.shape:
+            image = F.interpolate(image, size=self.shown.shape[-2:], mode="bicubic").clamp(0, 1)
+        self.shown = torch.lerp(image, self.shown, self.recipe.ema)

@@ -1,0 +1,204 @@
+"""The loop: what it yields, when it stops, that it repeats to the bit, and its way back from NaN."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import FrozenInstanceError
+
+import pytest
+import torch
+
+from clipart.critic.objective import Objective
+from clipart.errors import DivergedError, ModelError, UsageError
+from clipart.iterate import Iterate
+from clipart.loop import iterate
+from clipart.propose.gradient import GradientProposer, low_pass, rate_at
+from clipart.recipe import Recipe, make_recipe
+from clipart.session import Session
+
+Settings = dict[str, object]
+
+
+def run(settings: Settings, **changes: object) -> list[Iterate]:
+    return list(iterate(make_recipe(settings | changes)))
+
+
+def test_it_yields_the_start_and_every_step(settings: Settings) -> None:
+    seen = run(settings)
+    assert [i.step for i in seen] == list(range(7))
+    assert [i.stop for i in seen] == [None] * 6 + ["steps"]
+    assert [i.check.step for i in seen] == [0, 0, 0, 3, 3, 3, 6]
+    assert [r.text for r in seen[-1].check.readings] == ["apple", "tart"]
+    for it in seen:
+        assert it.image.shape == (3, 40, 40)
+        assert it.image.dtype == torch.float32
+        assert 0 <= it.image.min() <= it.image.max() <= 1
+    assert not torch.equal(seen[0].image, seen[-1].image)
+    assert seen[0].losses == {}
+    with pytest.raises(FrozenInstanceError):
+        seen[0].step = 9  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("canvas", ["multires", "plain", "fourier"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_one_seed_gives_one_picture_to_the_bit(settings: Settings, canvas: str, optimizer: str) -> None:
+    one, same, other = (
+        run(settings, canvas=canvas, optimizer=optimizer, seed=seed)[-1] for seed in (1, 1, 2)
+    )
+    assert torch.equal(one.image, same.image)
+    assert one.losses == same.losses
+    assert not torch.equal(one.image, other.image)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"])
+def test_every_optimizer_descends(settings: Settings, optimizer: str) -> None:
+    still = {"noise": 0, "jitter": 0, "erase": 0, "shift": 0, "rotate": 0, "perspective": 0, "overview": 1, "detail": 1}
+    seen = run(settings, optimizer=optimizer, steps=25, ema=0, warmup=0, **still)
+    assert seen[-1].losses["total"] < seen[1].losses["total"]
+
+
+def test_a_cosine_target_stops_the_run(settings: Settings) -> None:
+    free = run(settings, steps=30, check_every=1)
+    reached = [min(r.cosine for r in it.check.readings) for it in free]
+    goal = reached[0] + 0.5 * (max(reached) - reached[0])
+    first = next(it.step for it, value in zip(free, reached, strict=True) if it.step and value >= goal)
+    stopped = run(settings, steps=30, check_every=1, until=f"{goal:.6f}")
+    assert stopped[-1].stop == "score"
+    assert abs(stopped[-1].step - first) <= 1
+
+
+def test_a_match_target_looks_at_the_wanted_parts_only(settings: Settings) -> None:
+    assert run(settings, until="100%")[-1].stop == "steps"
+    assert run(settings, until="0.000001%", check_every=1)[-1].step == 1
+    against = run(settings, until="0.000001%", check_every=1, no=("worm",))
+    assert against[-1].stop == "score"
+    assert [r.weight for r in against[-1].check.readings] == [1, 1, -0.5]
+
+
+def test_seconds_stop_the_run_with_a_fresh_check(settings: Settings) -> None:
+    last = run(settings, steps=10_000, seconds=0.01, check_every=9_999)[-1]
+    assert last.stop == "seconds"
+    assert last.check.step == last.step
+
+
+def test_stages_change_scale_and_settings_on_the_way(settings: Settings) -> None:
+    stages = [
+        {"name": "static", "share": 1, "scale": 0.5, "lr": 0.1},
+        {"name": "details", "share": 1, "views": 2, "tv": 1.0},
+    ]
+    session = Session(make_recipe(settings | {"stages": stages}))
+    assert session.canvas.size == (20, 20)
+    seen = run(settings, stages=stages)
+    assert [it.stage for it in seen] == ["", *["static"] * 3, *["details"] * 3]
+    assert all(it.image.shape == (3, 40, 40) for it in seen)
+    assert "tv" not in seen[3].losses
+    assert "tv" in seen[4].losses
+    jump = (seen[4].image - seen[3].image).abs().mean()
+    assert jump < 0.1  # the picture goes on from where the first stage left it
+
+
+def test_init_picture_and_odd_sizes(settings: Settings) -> None:
+    for size in ((16, 16), (17, 33), (64, 20)):
+        it = run(settings, height=size[0], width=size[1], steps=2)[-1]
+        assert it.image.shape == (3, *size)
+
+
+def test_ema_is_a_running_mean_of_the_canvas(settings: Settings) -> None:
+    session = Session(make_recipe(settings | {"ema": 0.75}))
+    before = session.shown.clone()
+    with torch.no_grad():
+        session.canvas.levels[-1].add_(0.5)  # type: ignore[union-attr,operator]
+    session.show()
+    expected = 0.75 * before + 0.25 * session.canvas().detach().clamp(0, 1)
+    assert torch.allclose(session.shown, expected, atol=1e-6)
+
+
+class Poisoned(Objective):
+    """An objective whose gradient is NaN at the given calls."""
+
+    def __init__(self, inner: Objective, bad: set[int]) -> None:
+        self.inner, self.bad, self.calls = inner, bad, 0
+        self.prompt = inner.prompt
+
+    def gradient(self, *args: object, **kwargs: object):  # type: ignore[no-untyped-def,override]
+        self.calls += 1
+        gradient, losses = self.inner.gradient(*args, **kwargs)  # type: ignore[arg-type]
+        return (gradient * float("nan") if self.calls in self.bad else gradient), losses
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, bad: set[int]) -> None:
+    init = Session.__init__
+
+    def poisoned(self: Session, recipe: Recipe) -> None:
+        init(self, recipe)
+        self.objective = Poisoned(self.objective, bad)
+
+    monkeypatch.setattr(Session, "__init__", poisoned)
+
+
+def test_nan_halves_the_rate_and_the_run_goes_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean = run(settings, schedule="constant", warmup=0)
+    poison(monkeypatch, {3})
+    seen = run(settings, schedule="constant", warmup=0)
+    assert seen[-1].stop == "steps"
+    assert seen[3].lr == 0
+    assert [it.lr for it in seen[4:]] == pytest.approx([0.5 * it.lr for it in clean[4:]])
+    assert all(torch.isfinite(it.image).all() for it in seen)
+
+
+def test_nan_for_good_stops_and_keeps_the_last_good_picture(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, set(range(4, 100)))
+    seen = run(settings, steps=50)
+    assert seen[-1].stop == "diverged"
+    assert seen[-1].step == 7  # three retries after the first NaN
+    assert torch.isfinite(seen[-1].image).all()
+
+
+def test_the_proposer_raises_after_its_last_retry(settings: Settings) -> None:
+    session = Session(make_recipe(settings))
+    proposer = GradientProposer(session.canvas, session.recipe)
+    before = [p.detach().clone() for p in session.canvas.parameters()]
+    for _ in range(3):
+        proposer._retry()
+    with pytest.raises(DivergedError, match="--lr"):
+        proposer._retry()
+    assert proposer.damping == 1 / 8
+    assert all(torch.equal(a, b) for a, b in zip(before, session.canvas.parameters(), strict=True))
+
+
+def test_rate_warms_up_and_falls() -> None:
+    recipe = make_recipe({"prompt": "a", "steps": 100, "lr": 1.0, "warmup": 0.1, "schedule": "linear"})
+    rates = [rate_at(recipe, step) for step in range(1, 101)]
+    assert rates[:10] == pytest.approx([0.1 * i for i in range(1, 11)])
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
+    assert rates[-1] < 0.02
+    assert rate_at(recipe.with_(schedule="constant"), 90) == 1.0
+    assert rate_at(recipe.with_(schedule="cosine", warmup=0), 51) == pytest.approx(0.5)
+
+
+def test_low_pass_keeps_the_mean_and_smooths() -> None:
+    spike = torch.zeros(1, 3, 33, 33)
+    spike[..., 16, 16] = 1
+    smooth = low_pass(spike, 0.05)
+    assert float(smooth.sum()) == pytest.approx(3, rel=1e-3)
+    assert float(smooth.max()) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "says"),
+    [
+        ({"prompt": "apple::-1"}, UsageError, "positive|above 0|more than 0|sum"),
+        ({"clip": ("no-such-model",)}, ModelError, "no such model"),
+        ({"clip": ("local-dir:/nowhere",)}, ModelError, "open_clip_config.json"),
+        ({"clip": ("tiny::0",)}, UsageError, "above 0"),
+        ({"device": "cuda:99"}, UsageError, "cuda:99"),
+        ({"init": "/nowhere.png"}, UsageError, "nowhere.png"),
+    ],
+)
+def test_what_cannot_run_says_so_before_the_first_step(
+    settings: Settings, changes: Settings, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        next(iterate(make_recipe(settings | changes)))
