@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from clipart.critic.views import sample_views
 from clipart.errors import DivergedError
-from clipart.iterate import Check, Iterate, StopReason
+from clipart.iterates import Check, Iterate, StopReason
 from clipart.recipe import Recipe
 from clipart.session import Session
 
@@ -20,13 +20,20 @@ def iterate(recipe: Recipe) -> Iterator[Iterate]:
     Raises:
         ClipartError: the recipe does not fit this machine, or a model is missing.
     """
-    session = Session(recipe)
-    recipe, began = session.recipe, time.monotonic()
-    losses: dict[str, float] = {}
-    check = session.judge.check(session.shown, step=0)
-    yield _iterate(session, 0, losses, check, 0.0, None)
+    return go_on(Session(recipe))
 
-    for step in range(1, recipe.steps + 1):
+
+def go_on(session: Session, stop_now: Callable[[], bool] = lambda: False) -> Iterator[Iterate]:
+    """Take `session` from where it is to its end, yielding it as it is and after every step.
+
+    `stop_now` is asked after every step. Between two steps the session's state may be saved.
+    """
+    recipe, began = session.recipe, time.monotonic() - session.seconds
+    losses: dict[str, float] = {}
+    check = session.judge.check(session.shown, session.step)
+    yield _iterate(session, losses, check, None)
+
+    for step in range(session.step + 1, recipe.steps + 1):
         settings = session.enter(step)
         views = sample_views(settings, *session.canvas.size, step / recipe.steps, session.streams)
         stop: StopReason | None = None
@@ -35,42 +42,35 @@ def iterate(recipe: Recipe) -> Iterator[Iterate]:
         except DivergedError:
             stop = "diverged"
         session.show()
+        session.step, session.seconds = step, time.monotonic() - began
 
-        seconds = time.monotonic() - began
-        stop = stop or _out_of_budget(recipe, step, seconds)
+        stop = stop or _out_of_budget(session) or ("interrupted" if stop_now() else None)
         if stop or step % recipe.check_every == 0:
             check = session.judge.check(session.shown, step)
             if recipe.target and check.reached(recipe.target):
                 stop = "score"
-        yield _iterate(session, step, losses, check, seconds, stop)
+        yield _iterate(session, losses, check, stop)
         if stop:
             return
 
 
-def _out_of_budget(recipe: Recipe, step: int, seconds: float) -> StopReason | None:
-    if step >= recipe.steps:
+def _out_of_budget(session: Session) -> StopReason | None:
+    if session.step >= session.recipe.steps:
         return "steps"
-    if recipe.seconds is not None and seconds >= recipe.seconds:
+    if session.recipe.seconds is not None and session.seconds >= session.recipe.seconds:
         return "seconds"
     return None
 
 
-def _iterate(
-    session: Session,
-    step: int,
-    losses: dict[str, float],
-    check: Check,
-    seconds: float,
-    stop: StopReason | None,
-) -> Iterate:
+def _iterate(session: Session, losses: dict[str, float], check: Check, stop: StopReason | None) -> Iterate:
     return Iterate(
-        step=step,
+        step=session.step,
         steps=session.recipe.steps,
         image=session.shown[0].float().cpu().clone(),
         losses={name: value for name, value in losses.items() if name != "lr"},
         check=check,
         lr=losses.get("lr", 0.0),
         stage=session.stage.name if session.stage else "",
-        seconds=seconds,
+        seconds=session.seconds,
         stop=stop,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from clipart import prompt as prompts
@@ -36,6 +37,7 @@ class Session:
         self.objective = Objective(critics, self.prompt, recipe.distance)
         self.judge = Judge(clip(recipe.judge) if recipe.judge else critics[0][0], self.prompt)
         self.stage: Stage | None = None
+        self.step, self.seconds = 0, 0.0
         self.shown = start.to(self.device)
         self.proposer = GradientProposer(self._canvas(recipe.at(1)), recipe)
 
@@ -43,6 +45,29 @@ class Session:
     def canvas(self) -> Canvas:
         """The canvas as it is now; a stage may put another in its place."""
         return self.proposer.canvas
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the rest of the run depends on, besides the recipe, as tensors by name."""
+        tensors = {f"proposer/{name}": value for name, value in self.proposer.state().items()}
+        tensors |= {f"stream/{name}": value for name, value in self.streams.state().items()}
+        return tensors | {
+            "shown": self.shown,
+            "step": torch.tensor(self.step),
+            "seconds": torch.tensor(self.seconds, dtype=torch.float64),
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Put a fresh session of the same recipe into a state taken by `state`, on whatever device."""
+        self.step, self.seconds = int(tensors["step"]), float(tensors["seconds"])
+        if self.step > 0:
+            self.enter(self.step)
+        self.shown = tensors["shown"].to(self.device)
+        self.streams.load(
+            {n.removeprefix("stream/"): v for n, v in tensors.items() if n.startswith("stream/")}
+        )
+        self.proposer.load(
+            {n.removeprefix("proposer/"): v for n, v in tensors.items() if n.startswith("proposer/")}
+        )
 
     def enter(self, step: int) -> Recipe:
         """Return the settings of `step`, having put the canvas at their resolution."""

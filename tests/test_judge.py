@@ -9,7 +9,7 @@ from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip, split_weight
 from clipart.critic.judge import Judge, _stems
 from clipart.errors import UsageError
-from clipart.iterate import Check, Reading
+from clipart.iterates import Check, Reading
 from clipart.models.embedded import everyday_words
 from clipart.recipe import Target
 from clipart.rng import stream

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from clipart.critic.clip import Clip
 from clipart.critic.views import whole
-from clipart.iterate import Check, Reading
+from clipart.iterates import Check, Reading
 from clipart.models.embedded import everyday_words
 from clipart.prompt import Prompt
 

@@ -61,7 +61,7 @@ class GradientProposer:
     def __init__(self, canvas: Canvas, recipe: Recipe) -> None:
         self.canvas = canvas
         self.optimizer = make_optimizer(recipe.optimizer, canvas, recipe.momentum)
-        self.damping, self.retries = 1.0, 0
+        self.retries = 0
         self._good: dict[str, Any] = {}
         self._keep()
 
@@ -71,7 +71,7 @@ class GradientProposer:
         Raises:
             DivergedError: the last retry has failed too; the canvas is at its last good state.
         """
-        rate = self.damping * rate_at(settings, step)
+        rate = rate_at(settings, step) / 2**self.retries
         self.optimizer.zero_grad()
         image = self.canvas()
         gradient, losses = objective.gradient(image, views, settings)
@@ -89,6 +89,30 @@ class GradientProposer:
             group["lr"] = rate
         self.optimizer.step()
         return losses | {"lr": rate}
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that the next step depends on, as tensors by name."""
+        tensors = {f"canvas/{name}": value for name, value in self.canvas.state_dict().items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
+        tensors["retries"] = torch.tensor(self.retries)
+        return tensors
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Put a proposer with a like canvas into a state taken by `state`."""
+        canvas = {
+            name.removeprefix("canvas/"): v for name, v in tensors.items() if name.startswith("canvas/")
+        }
+        self.canvas.load_state_dict(canvas)
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("optimizer/"):
+                _, index, slot = name.split("/")
+                slots.setdefault(int(index), {})[slot] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        self.retries = int(tensors["retries"])
+        self._keep()
 
     def _normalise(self) -> None:
         # The scale of a CLIP's gradient means nothing; to unit RMS, lr is the change of colour it makes.
@@ -115,7 +139,6 @@ class GradientProposer:
                 "Try a smaller --lr, or --precision float32."
             )
         self.retries += 1
-        self.damping /= 2
 
 
 def low_pass(gradient: Tensor, width: float) -> Tensor:

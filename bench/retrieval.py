@@ -1,0 +1,105 @@
+"""Picture-to-caption retrieval on the held-out emoji family, through open_clip alone.
+
+    python bench/retrieval.py [MODEL_FOLDER]      (default: clipart/models/tiny)
+
+Every picture of the family (Twemoji, no flags, no skin tones) is shown once, whole, on white; all the family's captions
+are candidates. Prints R@1 and R@10 with the date and the machine. The pictures come from `python -m training.build_data`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import io
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def held_out(folder: Path) -> tuple[list[bytes], list[str]]:
+    """WebP blobs and captions of the held-out family, row by row."""
+    try:
+        records = json.loads((folder / "pictures.json").read_text())["pictures"]
+        blobs = (folder / "pictures.bin").read_bytes()
+    except FileNotFoundError:
+        sys.exit(
+            f"No pictures in {folder}. Make them with: python -m training.build_data (npm, apt and about 5 minutes)"
+        )
+    records = [r for r in records if r["held_out"] and r["weight"] > 0]
+    return [blobs[r["at"] : r["at"] + r["bytes"]] for r in records], [r["name"] for r in records]
+
+
+def on_white(blob: bytes, frame: float = 1.08):
+    """An RGB picture of the drawing, whole, a little smaller than the frame."""
+    from PIL import Image
+
+    drawing = Image.open(io.BytesIO(blob)).convert("RGBA")
+    side = round(drawing.width * frame)
+    page = Image.new("RGBA", (side, side), "white")
+    page.alpha_composite(drawing, ((side - drawing.width) // 2,) * 2)
+    return page.convert("RGB")
+
+
+def processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "model", nargs="?", type=Path, default=ROOT / "clipart/models/tiny", help="an open_clip model folder"
+    )
+    parser.add_argument("--data", type=Path, default=ROOT / "training/data")
+    parser.add_argument("--json", action="store_true", help="one JSON line")
+    args = parser.parse_args()
+    pictures, captions = held_out(args.data)
+
+    import open_clip
+    import torch
+
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{args.model}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{args.model}")
+    model.eval()
+    start = time.perf_counter()
+    with torch.inference_mode():
+        text = torch.cat(
+            [
+                model.encode_text(tokenizer(captions[i : i + 256]), normalize=True)
+                for i in range(0, len(captions), 256)
+            ]
+        )
+        image = torch.cat([
+            model.encode_image(torch.stack([preprocess(on_white(b)) for b in pictures[i : i + 128]]), normalize=True)
+            for i in range(0, len(pictures), 128)
+        ])  # fmt: skip
+        logits = image @ text.T
+        rank = (logits > logits.diagonal()[:, None]).sum(1)
+    result = {
+        "model": str(args.model), "captions": len(captions),
+        "R@1": round(100 * (rank < 1).float().mean().item(), 1), "R@10": round(100 * (rank < 10).float().mean().item(), 1),
+        "seconds": round(time.perf_counter() - start, 1), "date": datetime.date.today().isoformat(),
+        "machine": f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}",
+    }  # fmt: skip
+    if args.json:
+        print(json.dumps(result))
+    else:
+        print(
+            f"{result['captions']} captions of a family never seen: R@1 {result['R@1']} %, R@10 {result['R@10']} %"
+        )
+        print(f"{result['model']}, {result['date']}, {result['machine']}, {result['seconds']} s")
+
+
+if __name__ == "__main__":
+    main()

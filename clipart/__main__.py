@@ -1,0 +1,5 @@
+"""`python -m clipart` is `clipart`."""
+
+from clipart.cli import main
+
+main()

@@ -1,0 +1,87 @@
+"""The shape of the house: imports point one way, and a light import stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "clipart"
+# From the ground up; a module imports from its own floor and from those above it in this list.
+FLOORS = [
+    {"errors"},
+    {"rng", "prompt", "device"},
+    {"recipe", "models"},
+    {"iterates"},
+    {"canvas"},
+    {"critic"},
+    {"propose"},
+    {"session"},
+    {"loop"},
+    {"record", "finish", "presets"},
+    {"run"},
+    {"cli", "__init__", "__main__"},
+]
+FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
+
+
+def imports(path: Path) -> set[str]:
+    """The first names under `clipart` that a module imports, also inside functions and for type checking."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "clipart":
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("clipart.")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if path == PACKAGE / "__init__.py":
+        return  # it names what is public, and imports it on first use
+    for name in imports(path) - {"__version__"}:
+        assert FLOOR[name] <= FLOOR[home], f"{home} imports {name}, which is above it"
+
+
+def test_nothing_below_run_knows_a_terminal() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] == "cli":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"), path
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
+                assert not {"rich", "typer", "click"} & {n.split(".")[0] for n in names}, path
+
+
+def test_import_clipart_is_light(tmp_path: Path) -> None:
+    code = (
+        "import sys, clipart; clipart.Recipe(prompt='apple'); clipart.parse('apple:: tart::');"
+        "heavy = {'torch', 'open_clip', 'kornia', 'imageio', 'av', 'huggingface_hub'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_public_names_are_all_there() -> None:
+    import clipart
+
+    for name in clipart.__all__:
+        assert getattr(clipart, name) is not None
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = clipart.nothing_like_this
+
+
+def test_no_module_unpickles() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        for word in ("import pickle", "weights_only=False", "torch.load(", "torch.jit.load("):
+            assert word not in text, f"{path}: {word}"
