@@ -1,0 +1,190 @@
+"""Presets and recipes as TOML files: a look with a name, and the whole of a run to make it again.
+
+A preset is a recipe with holes: `about`, optionally `extends`, any setting of the recipe except the prompt
+and the seed, and `[[stages]]`. Both kinds of file are data only, read with limits, every mistake named.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from clipart.errors import ClipartError, UsageError
+from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
+
+MAX_BYTES = 1024 * 1024
+NOT_IN_PRESETS = ("prompt", "seed")
+_HEADER = "# A clipart recipe: every setting of one picture."
+
+# tomllib takes a time that is quadratic in the length of a dotted key: 13 s for 64 kB of a.a.a.a
+_STRINGS_AND_COMMENTS = re.compile(
+    r'''"""(?:\\[\s\S]|[^\\])*?(?:""""{0,2}|\Z)|'{3}[\s\S]*?(?:'{3,5}|\Z)'''
+    r"""|"(?:\\.|[^"\\\n])*+"?|'[^'\n]*+'?|#[^\n]*+"""
+)
+_LONG_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){8}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A look. `settings` are those of the whole `chain`, the preset and what it extends; they are checked."""
+
+    name: str
+    about: str
+    settings: Mapping[str, Any]
+    chain: tuple[str, ...]
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the shipped presets, `default` first, the others by the alphabet.
+
+    Raises:
+        ClipartError: the installation has no presets.
+    """
+    names = sorted(path.stem for path in _shipped().glob("*.toml"))
+    return tuple(sorted(names, key=lambda name: name != "default"))
+
+
+def load_preset(name_or_path: str) -> Preset:
+    """Load a shipped preset by its name, or a preset of one's own by the path of its .toml file.
+
+    Each setting comes from the nearest preset of the chain that has it; `stages` too, as a whole.
+
+    Raises:
+        UsageError: no such preset; broken TOML (with line and column); a key or value that a recipe refuses;
+            a prompt or a seed; presets that extend each other in a ring.
+    """
+    chain: list[tuple[str, Path, dict[str, Any]]] = []
+    wanted, beside = name_or_path, Path()
+    while True:
+        path = _locate(wanted, beside)
+        if any(path.samefile(earlier) for _, earlier, _ in chain):
+            ring = " extends ".join([*(name for name, _, _ in chain), wanted])
+            raise UsageError(f"{ring}: a ring of presets. Take one `extends` out.")
+        values = read_toml(path)
+        chain.append((wanted, path, values))
+        if (parent := values.get("extends")) is None:
+            break
+        if not isinstance(parent, str):
+            raise UsageError(f"{path}: extends = {parent!r} is not the name of a preset.")
+        wanted, beside = parent, path.parent
+    settings: dict[str, Any] = {}
+    for _, path, values in reversed(chain):
+        settings |= _own_settings(path, values)
+        _check(path, settings)
+    about = str(chain[0][2].get("about", ""))
+    return Preset(chain[0][1].stem, about, settings, tuple(name for name, _, _ in chain))
+
+
+def apply(preset: Preset, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values for `make_recipe`: the settings of `preset` with `overrides`, those typed, on top."""
+    return {**preset.settings, **overrides}
+
+
+def _shipped() -> Path:
+    here = Path(__file__).parent
+    for folder in (here / "presets", here.parent / "presets"):  # installed; a checkout
+        if (folder / "default.toml").is_file():
+            return folder
+    raise ClipartError(f"{here / 'presets'} is missing: clipart is not fully installed. Install it again.")
+
+
+def _locate(wanted: str, beside: Path) -> Path:
+    """Return the file of `wanted`: a path, relative to `beside`, if it ends in .toml, or else a name."""
+    if wanted.lower().endswith(".toml"):
+        path = beside / wanted
+        if not path.is_file():
+            raise UsageError(f"{path}: no such preset file. `clipart presets` lists the shipped presets.")
+        return path
+    names = preset_names()
+    if wanted not in names:
+        near = get_close_matches(wanted.lower(), names, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"No preset {wanted!r}. {hint}`clipart presets` lists them; a file of your own ends in .toml."
+        )
+    return _shipped() / f"{wanted}.toml"
+
+
+def _own_settings(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    for key in NOT_IN_PRESETS:
+        if key in values:
+            raise UsageError(
+                f"{path}: a preset is a look for any prompt, so it has no {key!r}. Take that line out."
+            )
+    if not isinstance(values.get("about", ""), str):
+        raise UsageError(f"{path}: about = {values['about']!r} is not a text.")
+    return {key: value for key, value in values.items() if key not in ("about", "extends")}
+
+
+def _check(path: Path, settings: Mapping[str, Any]) -> Recipe:
+    try:
+        return make_recipe({"prompt": "preset", **settings})
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of at most 1 MiB; no content makes it hang.
+
+    Raises:
+        UsageError: no such file, too large, or broken; the message has the line and the column.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: could not be read ({error.strerror or error}).") from None
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"{path}: larger than 1 MiB, so it is no preset and no recipe.")
+    try:
+        text = raw.decode()
+        if long := _LONG_KEY.search(_STRINGS_AND_COMMENTS.sub("_", text)):
+            raise UsageError(f"{path}: the dotted key {long[0][:20]!r}... is no setting of a recipe.")
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}: not UTF-8 text (line {line}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: broken TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+        raise UsageError(f"{path}: broken TOML: {reason}.") from None
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return `recipe` as TOML, every setting under the heading of its theme; what is None is left out.
+
+    `load_recipe` gives back exactly the same recipe.
+    """
+    import tomli_w
+
+    values = recipe.model_dump(exclude_none=True)
+    themes: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    for name, field in knobs().items():
+        extra = field.json_schema_extra
+        if name in values and isinstance(extra, dict):
+            themes.setdefault(str(extra["group"]), {})[name] = values[name]
+    parts = [_HEADER]
+    parts += [
+        f"# {theme}\n{tomli_w.dumps(settings)}".rstrip() for theme, settings in themes.items() if settings
+    ]
+    parts += [f"[[stages]]\n{tomli_w.dumps(stage)}".rstrip() for stage in values["stages"]]
+    return "\n\n".join(parts) + "\n"
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Load a recipe that `dump_recipe` wrote or a person did; settings that it lacks have their defaults.
+
+    Raises:
+        UsageError: no such file, broken TOML (with line and column), or values that a recipe refuses.
+    """
+    try:
+        return make_recipe(read_toml(path))
+    except UsageError as error:
+        message = str(error)
+        raise UsageError(message if message.startswith(str(path)) else f"{path}: {message}") from None

@@ -1,0 +1,1 @@
+"""What a run leaves: the picture and its files, the log, and the trajectory with the videos made from it."""
