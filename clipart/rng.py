@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 STREAMS = ("init", "views", "augment", "evolve")
 MAX_SEED = 2**63 - 1
@@ -22,6 +24,8 @@ def draw_seed() -> int:
 
 def stream(seed: int, name: str) -> torch.Generator:
     """Return the CPU generator of the stream `name`, a function of (`seed`, `name`) alone."""
+    import torch  # here, so that the command line's help does not wait for it
+
     digest = hashlib.sha256(f"clipart:{seed}:{name}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 

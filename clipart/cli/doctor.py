@@ -1,0 +1,226 @@
+"""`clipart doctor`: what the main job needs, whether it is there, and what to do if not.
+
+Every check is a small function that yields findings; nothing here goes to the network or makes a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from clipart.cli.sink import Sink
+from clipart.errors import ClipartError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+State = Literal["ok", "warn", "fail"]
+MARKS = {"ok": ("ok", "green"), "warn": ("warn", "bold yellow"), "fail": ("fail", "bold red")}
+# Import name, distribution, lowest version that will do (as in pyproject.toml).
+LIBRARIES = (
+    ("torch", "torch", (2, 10)),
+    ("open_clip", "open_clip_torch", (3, 2)),
+    ("kornia", "kornia", (0, 8, 1)),
+    ("imageio", "imageio", (2, 37)),
+    ("av", "av", (14,)),
+)
+NOT_INSTALLED = "not installed"
+ENOUGH_DISK = 500 * 2**20  # bytes; a run of the main job leaves a few MB
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: where it belongs, what it is, how it is, and what to do about it."""
+
+    group: str
+    name: str
+    state: State
+    text: str
+    todo: str = ""
+
+
+def check_up(sink: Sink) -> int:
+    """Print every finding; return 1 if one of them stops the main job, else 0."""
+    findings: list[Finding] = []
+    for check in (versions, devices, encoders, models, folders):
+        for finding in check():
+            if not findings or findings[-1].group != finding.group:
+                sink.show("", f" {finding.group}")
+            findings.append(finding)
+            sink.show(*_lines(finding))
+    failed = [finding for finding in findings if finding.state == "fail"]
+    sink.event("doctor", ok=not failed, findings=[asdict(finding) for finding in findings])
+    bad = f"{len(failed)} of {len(findings)} must be put right first."
+    sink.show("", f" {bad if failed else 'Ready to make pictures.'}", "")
+    return 1 if failed else 0
+
+
+def version_of(distribution: str) -> str:
+    """Return the installed version of a distribution, or "not installed"."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return NOT_INSTALLED
+
+
+def versions() -> Iterator[Finding]:
+    """Look at Python and the libraries: there, new enough, and in working order."""
+    group = "Versions"
+    ours = version_of("clipart")
+    if ours == NOT_INSTALLED:
+        yield Finding(group, "clipart", "warn", ours, "It runs from a folder. To install it: pip install .")
+    else:
+        yield Finding(group, "clipart", "ok", ours)
+    yield Finding(group, "python", "ok", platform.python_version())
+    for module, distribution, lowest in LIBRARIES:
+        yield _library(group, module, distribution, lowest)
+
+
+def _library(group: str, module: str, distribution: str, lowest: tuple[int, ...]) -> Finding:
+    version, wanted = version_of(distribution), ".".join(map(str, lowest))
+    install = f'pip install "{distribution}>={wanted}"'
+    try:
+        import_module(module)
+    except Exception as error:  # whatever goes wrong within a library, the doctor reports it
+        reason = (str(error).splitlines() or [""])[0]
+        return Finding(group, module, "fail", f"{version}; {type(error).__name__}: {reason}", install)
+    if _numbers(version) < lowest:
+        return Finding(group, module, "fail", f"{version} is too old", install)
+    return Finding(group, module, "ok", version)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version: 2.10.1+cu130 is (2, 10, 1)."""
+    numbers = []
+    for piece in version.split("+")[0].split("."):
+        if not piece.isdigit():
+            break
+        numbers.append(int(piece))
+    return tuple(numbers)
+
+
+def devices() -> Iterator[Finding]:
+    """Look at what can compute, how much memory it has, and which would be taken."""
+    group = "Devices"
+    try:
+        import torch
+
+        from clipart.device import has_bfloat16, pick_device
+    except ImportError:
+        yield Finding(group, "torch", "fail", "cannot be imported, so no device can be used", "See above.")
+        return
+    chosen = pick_device("auto")
+    found = [(torch.device("cpu"), f"{torch.get_num_threads()} threads, {_size(_memory())} of memory")]
+    if torch.backends.mps.is_available():
+        found.append((torch.device("mps"), "Apple GPU"))
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        about = torch.cuda.get_device_properties(index)
+        found.append((torch.device("cuda", index), f"{about.name}, {_size(about.total_memory)} of memory"))
+    for device, text in found:
+        arithmetic = "bfloat16 in hardware" if has_bfloat16(device) else "float32"
+        mark = ", chosen" if device.type == chosen.type and (device.index or 0) == (chosen.index or 0) else ""
+        yield Finding(group, str(device), "ok", f"{text}, {arithmetic}{mark}")
+
+
+def encoders() -> Iterator[Finding]:
+    """Look at the encoder of the film."""
+    group, todo = "Film", "pip install --upgrade av, or do without a film: --video none"
+    try:
+        import av
+
+        av.codec.Codec("libx264", "w")
+    except (ImportError, ValueError) as error:
+        yield Finding(group, "libx264", "fail", f"not there ({type(error).__name__}): {error}", todo)
+    else:
+        yield Finding(group, "libx264", "ok", f"H.264 through PyAV {av.__version__}")
+
+
+def models() -> Iterator[Finding]:
+    """Look at the embedded models: there, and as they were shipped."""
+    from clipart.models import embedded
+
+    group, todo = "Embedded models", "Install clipart again."
+    for name in embedded.NAMES:
+        try:
+            folder = embedded.folder(name)
+        except ClipartError as error:
+            yield Finding(group, name, "fail", str(error), todo)
+            continue
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        wrong = _wrong_files(folder)
+        text = f"{_size(sum(path.stat().st_size for path in files))} in {folder}"
+        if wrong:
+            yield Finding(group, name, "fail", f"not as shipped: {', '.join(wrong)}", todo)
+        else:
+            yield Finding(group, name, "ok", text)
+
+
+def _wrong_files(folder: Path) -> list[str]:
+    """Return the files whose SHA-256 is not the one in the folder's SHA256SUMS, if it has one."""
+    sums = folder / "SHA256SUMS"
+    if not sums.is_file():
+        return []
+    wrong = []
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        path = folder / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            wrong.append(name)
+    return wrong
+
+
+def folders() -> Iterator[Finding]:
+    """Look at where pictures and downloaded models go, and at the room there."""
+    group, here = "Folders", Path.cwd()
+    todo = "" if os.access(here, os.W_OK) else "It cannot be written to: choose another with --folder."
+    yield _room(group, "outputs", here / "outputs", todo)
+    cache = Path(
+        os.environ.get("HF_HUB_CACHE")
+        or Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface") / "hub"
+    )
+    used = sum(path.lstat().st_size for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
+    yield _room(group, "downloads", cache, "", f"{_size(used)} in ")
+
+
+def _room(group: str, name: str, folder: Path, todo: str, prefix: str = "") -> Finding:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    text = f"{prefix}{folder}, {_size(free)} free"
+    if todo:
+        return Finding(group, name, "fail", text, todo)
+    if free < ENOUGH_DISK:
+        return Finding(group, name, "warn", text, "Make room on this disk.")
+    return Finding(group, name, "ok", text)
+
+
+def _memory() -> int:
+    """Return the bytes of memory that the CPU has, 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GB"
+
+
+def _lines(finding: Finding) -> list[Text]:
+    from rich.text import Text
+
+    mark, style = MARKS[finding.state]
+    lines = [Text.assemble("  ", (f"{mark:<4}", style), f"  {finding.name:<10}  {finding.text}")]
+    if finding.todo:
+        lines.append(Text(f"        {'':<10}  {finding.todo}", "yellow"))
+    return lines

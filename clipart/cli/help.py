@@ -1,0 +1,140 @@
+"""The help screens: one line an option, its default where a value would stand, grouped by theme."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+from clipart.cli.options import EVERYDAY, PANELS
+
+WIDEST = 100  # columns; longer lines are hard to read
+COLUMN = 26  # columns of an option with its value
+INTRO = "A picture of your words, by optimisation against CLIP. Offline, on a laptop."
+EXAMPLES = (
+    ('clipart "apple:: tart::"', "an apple and a tart, in equal parts"),
+    ('clipart "a fox::2 snow" --no text', "twice as much fox as snow, no letters"),
+    ('clipart "a sunset" -s 512x256', "wider than high"),
+)
+LEGEND = "After an option stands its default, or CAPITALS where it has none."
+MORE = "All options with their defaults and units: clipart --help"
+ABOUT = {  # Typer's own words are longer than a line
+    "help": "this screen",
+    "install_completion": "let the shell complete options with the Tab key",
+    "show_completion": "print the script for that",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One option: its flags, what may follow them, whether that is a default, and what it does."""
+
+    name: str
+    flags: tuple[str, ...]
+    value: str
+    is_default: bool
+    about: str
+
+
+def panels(params: Iterable[Any]) -> dict[str, list[Row]]:
+    """Return the rows of the options in `params` that are not hidden, by panel, in the order of PANELS."""
+    found: dict[str, list[Row]] = {panel: [] for panel in PANELS}
+    for param in params:
+        if param.param_type_name == "option" and not param.hidden:
+            found.setdefault(_panel(param), []).append(_row(param))
+    return {panel: rows for panel, rows in found.items() if rows}
+
+
+def _panel(param: Any) -> str:
+    return str(param.rich_help_panel or (PANELS[-1] if param.name in ABOUT else PANELS[0]))
+
+
+def _row(param: Any) -> Row:
+    default = param.show_default if isinstance(param.show_default, str) else None
+    metavar = "" if param.is_flag else param.metavar or "TEXT"
+    flags = tuple(sorted(param.opts, key=lambda flag: flag.startswith("--")))
+    about = ABOUT.get(param.name, param.help or "")
+    return Row(param.name, flags, default or metavar, default is not None, about)
+
+
+def print_help(command: Any, ctx: Any) -> None:
+    """Print everything about a command; about the group, that is the main job and the sub-commands."""
+    screen, group = _Screen(), ctx.find_root().command
+    job = group.commands["make"]
+    if command in (group, job):
+        _begin(screen, 'clipart "PROMPT" [options]')
+        _print_commands(screen, group.commands.values())
+        screen.line("", f" {LEGEND}", style="dim")
+        params = [*job.params, *group.get_params(ctx)]
+    else:
+        words = [param.metavar for param in command.params if param.param_type_name == "argument"]
+        _usage(screen, " ".join(["clipart", command.name, *words, "[options]"]))
+        screen.line(f" {command.help}")
+        params = command.get_params(ctx)
+    for panel, rows in panels(params).items():
+        screen.heading(panel)
+        screen.rows(rows)
+
+
+def print_short_help(group: Any, ctx: Any) -> None:
+    """Print what to know first: examples, the everyday options, the sub-commands."""
+    screen = _Screen()
+    _begin(screen, 'clipart "PROMPT" [options]')
+    rows = {row.name: row for rows in panels(group.commands["make"].params).values() for row in rows}
+    screen.heading("Everyday options")
+    screen.rows([rows[name] for name in EVERYDAY])
+    _print_commands(screen, group.commands.values())
+    screen.line("", f" {MORE}", "")
+
+
+def _begin(screen: _Screen, usage: str) -> None:
+    _usage(screen, usage)
+    screen.line(f" {INTRO}", "")
+    width = max(len(example) for example, _ in EXAMPLES)
+    for example, about in EXAMPLES:
+        screen.line([("   " + example.ljust(width), "cyan"), ("   " + about, "dim")])
+
+
+def _usage(screen: _Screen, usage: str) -> None:
+    screen.line("", [(" Usage: ", "yellow"), (usage, "bold")], "")
+
+
+def _print_commands(screen: _Screen, commands: Iterable[Any]) -> None:
+    screen.heading("Commands")
+    shown = [command for command in commands if not command.hidden]
+    width = max(len(command.name) for command in shown)
+    for command in shown:
+        screen.line([(f" {command.name.ljust(width)}", "bold cyan"), ("   " + command.short_help, "")])
+
+
+class _Screen:
+    """A console of at most WIDEST columns, and the few shapes that a help screen is made of."""
+
+    def __init__(self) -> None:
+        from clipart.cli.sink import Sink
+
+        self.console = Sink().out
+        self.width = min(self.console.width, WIDEST)
+
+    def line(self, *lines: str | Sequence[tuple[str, str]], style: str = "") -> None:
+        from rich.text import Text
+
+        for each in lines:
+            text = Text(each, style) if isinstance(each, str) else Text.assemble(*each)
+            self.console.print(text, width=self.width)
+
+    def heading(self, title: str) -> None:
+        rule = "─" if self.console.encoding.startswith("utf") else "-"
+        self.line("", [(f" {title} ", "bold"), (rule * (self.width - len(title) - 3), "dim")])
+
+    def rows(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            short = next((f"{flag}, " for flag in row.flags if not flag.startswith("--")), "    ")
+            flag = next(flag for flag in row.flags if flag.startswith("--"))
+            value = f" {row.value}" if row.value else ""
+            gap = " " * (COLUMN - len(short + flag + value) + 1)
+            first, *more = wrap(row.about, self.width - COLUMN - 2) or [""]
+            style = "green" if row.is_default else "yellow"
+            self.line([(f" {short}", "cyan"), (flag, "bold cyan"), (value, style), (f"{gap}{first}", "")])
+            self.line(*(" " * (COLUMN + 2) + line for line in more))

@@ -1,0 +1,255 @@
+"""The options of the main job, made from the recipe's schema, and what they say as a recipe and outputs.
+
+An option that is not typed is not passed on, so that a preset's value holds: default < preset < option.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+import typer
+
+from clipart.errors import UsageError
+from clipart.recipe import GROUPS, Recipe, choices, knobs, make_recipe
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_AFTER = GROUPS.index("Stopping") + 1  # the panel for the files follows on what a person needs first
+PANELS = ("Options", *GROUPS[:_AFTER], "Output", *GROUPS[_AFTER:], "Help")
+EVERYDAY = ("preset", "no", "size", "seed", "init", "steps", "until", "output", "folder", "quiet")
+SHORT = {"steps": "-n"}
+ALSO = {"no": "--negative"}
+NAMED = {"until": "MATCH"}
+METAVARS = {int: "N", float: "X", str: "TEXT"}
+
+
+def option(
+    *flags: str,
+    about: str,
+    value: object = None,
+    metavar: str | None = None,
+    panel: str = "Options",
+    **more: Any,
+) -> Any:
+    """Describe an option: its flags, one line about it, the default that the help shows, its panel."""
+    shown = False if value is None else str(value)
+    return typer.Option(
+        *flags, help=about, show_default=shown, metavar=metavar, rich_help_panel=panel, **more
+    )
+
+
+def _own(kind: Any, *flags: str, **more: Any) -> Any:
+    return Annotated[kind | None, option(*flags, **more)]
+
+
+def _names() -> list[str]:
+    from clipart.presets import preset_names
+
+    return list(preset_names())
+
+
+Json = Annotated[bool, option("--json", about="JSON lines on stdout, for programs", panel="Output")]
+Quiet = Annotated[
+    bool, option("--quiet", "-q", about="just the path of the picture on stdout", panel="Output")
+]
+NoColor = Annotated[bool, option("--no-color", about="no colours, as with NO_COLOR=1", panel="Output")]
+
+PRESET = "settings to begin with: a name or a TOML file"
+SIZE = "width x height in pixels, or one number for both"
+FILM = "film of how it came about: mp4 or none"
+FILM_SECONDS = "length of the film in seconds"
+# Options that are no field of the recipe. The defaults shown are those of `clipart.run.Outputs`, with which
+# tests compare them: importing it here would make the help slow.
+OWN: dict[str, Any] = {
+    "preset": _own(
+        str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_names
+    ),
+    "size": _own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
+    "output": _own(
+        Path, "--output", "-o", about="write just the picture, here", metavar="FILE", panel="Output"
+    ),
+    "folder": _own(
+        Path, "--folder", about="where the run's own folder is made", value="outputs", panel="Output"
+    ),
+    "video": _own(Literal["mp4", "none"], "--video", about=FILM, value="mp4", panel="Output"),
+    "fps": _own(int, "--fps", about="frames a second of the film", value=30, min=1, max=120, panel="Output"),
+    "video_seconds": _own(
+        float, "--video-seconds", about=FILM_SECONDS, value=10, min=0.1, max=3600, panel="Output"
+    ),
+    "json": Json,
+    "quiet": Quiet,
+    "no_color": NoColor,
+}
+Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="what to draw, in quotes")]
+
+
+def with_options(job: F) -> F:
+    """Give `job(context, words, **given)` the signature that Typer reads: a parameter for each option."""
+    annotations: dict[str, Any] = {"context": typer.Context, "words": Words} | dict(_options())
+    job.__annotations__ = annotations | {"return": None}
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            annotation=annotation,
+            default=inspect.Parameter.empty if name == "context" else False if _is_flag(annotation) else None,
+        )
+        for name, annotation in annotations.items()
+    ]
+    vars(job)["__signature__"] = inspect.Signature(parameters, return_annotation=None)
+    return job
+
+
+def _options() -> Iterator[tuple[str, Any]]:
+    fields = knobs()
+    for panel in PANELS:
+        yield from ((n, own) for n, own in OWN.items() if get_args(own)[1].rich_help_panel == panel)
+        for name, field in fields.items():
+            if _extra(field)["group"] == panel and name != "prompt":
+                yield name, _from_field(name, field)
+
+
+def _from_field(name: str, field: FieldInfo) -> Any:
+    """Return the annotation of the option that sets a field of the recipe."""
+    kind, values, extra = _kind(field), choices(field.annotation), _extra(field)
+    unit = "" if extra["unit"] in str(field.description).split() else extra["unit"]
+    metavar = NAMED.get(name) or METAVARS.get(kind[0], "TEXT")
+    if unit == "file" or unit.isupper():
+        metavar, unit = unit.upper(), ""
+    about = field.description or ""
+    if values:
+        about += f" ({', '.join(values)})" if ":" in about or ";" in about else f": {', '.join(values)}"
+    return Annotated[
+        (Literal[values] if values else list[str] if kind == (str, ...) else kind[0]) | None,
+        option(
+            *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
+            about=f"{about}, {unit}" if unit else about,
+            value=_shown(field.default),
+            metavar=metavar,
+            panel=extra["group"],
+            hidden=name in ("width", "height"),
+        ),
+    ]
+
+
+def _kind(field: FieldInfo) -> tuple[Any, ...]:
+    """Return the type of a field's value: (int,), (str, ...) for many, and so on."""
+    annotation: Any = field.annotation
+    if get_origin(annotation) is tuple:
+        return get_args(annotation)
+    return tuple(each for each in get_args(annotation) if each is not type(None)) or (annotation,)
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _shown(default: Any) -> str | None:
+    if isinstance(default, float):
+        return f"{default:g}"
+    if isinstance(default, tuple):
+        return " ".join(default) or None
+    return None if default is None else str(default)
+
+
+def _is_flag(annotation: Any) -> bool:
+    return get_args(annotation)[:1] == (bool,)
+
+
+def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
+    """Return the recipe that the prompt and the options ask for, a preset's settings under the options.
+
+    Raises:
+        UsageError: saying what to type instead.
+    """
+    from clipart import prompt as prompts
+
+    prompt = one_prompt(words)
+    prompts.parse(prompt)  # first, as its message points at the character
+    settings = {name: given[name] for name in knobs() if given.get(name) is not None}
+    settings |= _sides(given)
+    recipe = make_recipe(_with_preset(given.get("preset"), settings | {"prompt": prompt}))
+    prompts.parse(recipe.prompt, no=recipe.no)
+    return recipe
+
+
+def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
+    """Return the prompt among the arguments.
+
+    Raises:
+        UsageError: there is none, or it was not put in quotes.
+    """
+    if not words:
+        raise UsageError(f'There is no prompt. Say what to draw, for example: {command} "apple:: tart::"')
+    if len(words) > 1:
+        joined = " ".join(words)
+        raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
+    return words[0]
+
+
+def _with_preset(name: str | None, typed: dict[str, Any]) -> dict[str, Any]:
+    if name is None:
+        return typed
+    from clipart.presets import apply, load_preset
+
+    return apply(load_preset(name), typed)
+
+
+_SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")
+
+
+def _sides(given: dict[str, Any]) -> dict[str, int]:
+    """Read `--size`: 512x384, or 512 for a square.
+
+    Raises:
+        UsageError: it is neither, or a side is out of range, or it is given twice.
+    """
+    size = given.get("size")
+    if size is None:
+        return {}
+    if given.get("width") is not None or given.get("height") is not None:
+        raise UsageError("--size sets the width and the height. Type either --size, or --width and --height.")
+    lowest, highest = bounds("width")
+    found = _SIZE.fullmatch(size.strip())
+    sides = (int(found[1]), int(found[2] or found[1])) if found else ()
+    if not sides or not all(lowest <= side <= highest for side in sides):
+        raise UsageError(
+            f"--size {size[:20]}: no such size. Type width x height such as 512x384, or one number for both; "
+            f"each from {lowest} to {highest} pixels."
+        )
+    return dict(zip(("width", "height"), sides, strict=True))
+
+
+def bounds(name: str) -> tuple[Any, Any]:
+    """Return the lowest and the highest value of a field of the recipe, None where there is no bound."""
+    metadata = knobs()[name].metadata
+    lowest = next((getattr(each, "ge", None) for each in metadata if hasattr(each, "ge")), None)
+    highest = next((getattr(each, "le", None) for each in metadata if hasattr(each, "le")), None)
+    return lowest, highest
+
+
+def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
+    """Return where the run's files go, as arguments of `clipart.run.Outputs`.
+
+    Raises:
+        UsageError: options contradict each other.
+    """
+    file: Path | None = given.get("output")
+    names = ("folder", "video", "fps", "video_seconds")
+    chosen: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
+    if file is None:
+        return chosen
+    if file.is_dir():
+        example = file / "apple.png"
+        raise UsageError(f"--output {file} is a folder. Type a file such as {example}, or --folder {file}.")
+    if chosen and chosen != {"video": "none"}:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise UsageError(f"--output writes just the picture: leave it out, or leave out {flags}.")
+    return {"folder": None, "file": file, "video": "none"}

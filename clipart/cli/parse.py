@@ -1,0 +1,117 @@
+"""`clipart parse`: how a prompt is understood, and what of it the CLIP can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipart.cli.progress import shorten
+from clipart.cli.sink import Sink
+from clipart.prompt import Part, Prompt
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A part in the tokens of a CLIP, how many it can read, and the words that fall beyond."""
+
+    tokens: tuple[str, ...]
+    limit: int
+    lost: tuple[str, ...]
+
+
+def show_prompt(sink: Sink, prompt: Prompt, clip: str) -> None:
+    """Print the parts of `prompt`, with the tokens that the CLIP called `clip` makes of them."""
+    reaches = [reach(clip, part.text) for part in prompt.parts]
+    sink.event("parse", prompt=str(prompt), clip=clip, parts=_plain(prompt, reaches))
+    sink.show(_table(prompt, reaches))
+    for part, found in zip(prompt.parts, reaches, strict=True):
+        if found.lost:
+            sink.warn(
+                f"{clip} reads {found.limit} tokens of a part, and {shorten(part.text)!r} has "
+                f"{len(found.tokens)}.\nIt does not see: {' '.join(found.lost)}\nShorten it, or split it: ::"
+            )
+
+
+def reach(clip: str, text: str) -> Reach:
+    """Return `text` in tokens, and its words that lie, wholly or in part, beyond the CLIP's context."""
+    from clipart.critic.clip import tokens
+
+    found, limit = tokens(clip, text)
+    words, kept = text.split(), 0
+    if len(found) <= limit:
+        kept = len(words)
+    else:  # tokens never reach over a space, so the longest beginning that fits can be searched for
+        beyond = len(words)
+        while kept + 1 < beyond:
+            middle = (kept + beyond) // 2
+            if len(tokens(clip, " ".join(words[:middle]))[0]) <= limit:
+                kept = middle
+            else:
+                beyond = middle
+    return Reach(tuple(_readable(each) for each in found), limit, tuple(words[kept:]))
+
+
+def _readable(token: str) -> str:
+    """Return a token of the byte-pair vocabulary as text; half a letter becomes a question mark."""
+    token = token.removesuffix("</w>")
+    if token.isascii():
+        return token
+    from open_clip.tokenizer import bytes_to_unicode
+
+    bytes_of = {letter: byte for byte, letter in bytes_to_unicode().items()}
+    return bytes(bytes_of[letter] for letter in token if letter in bytes_of).decode(errors="replace")
+
+
+def _plain(prompt: Prompt, reaches: list[Reach]) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": part.text,
+            "weight": part.weight,
+            "share": share,
+            "emphasis": [{"text": part.text[s.start : s.end], "weight": s.weight} for s in part.spans],
+            "tokens": list(found.tokens),
+            "limit": found.limit,
+            "lost": list(found.lost),
+        }
+        for part, share, found in zip(prompt.parts, prompt.shares(), reaches, strict=True)
+    ]
+
+
+def _table(prompt: Prompt, reaches: list[Reach]) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for title in ("weight", "share"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("part")
+    table.add_column("tokens", justify="right", no_wrap=True)
+    for part, share, found in zip(prompt.parts, prompt.shares(), reaches, strict=True):
+        style = "red" if part.weight < 0 else "green"
+        tokens = Text(" · ".join(found.tokens[: found.limit]), "dim")
+        if found.lost:
+            tokens.append(" · ", "dim").append(" · ".join(found.tokens[found.limit :]), "red strike")
+        table.add_row(
+            Text(f"{part.weight:g}"),
+            Text(f"{share:.0%}", style),
+            Text("\n").join([_emphasised(part), tokens]),
+            Text(f"{len(found.tokens)} of {found.limit}", "red" if found.lost else ""),
+        )
+    return table
+
+
+def _emphasised(part: Part) -> Text:
+    """Return a part with its emphasis on show."""
+    from rich.text import Text
+
+    text, end = Text(style="bold"), 0
+    for span in part.spans:
+        text.append(part.text[end : span.start])
+        text.append(part.text[span.start : span.end], "cyan" if span.weight > 1 else "dim")
+        text.append(f" x{span.weight:g}", "not bold cyan")
+        end = span.end
+    return text.append(part.text[end:])

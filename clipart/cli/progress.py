@@ -1,0 +1,271 @@
+"""How a run is going: a bar on a terminal, a line now and then in a file, events for a program.
+
+Each is a consumer of `Iterate` and a context manager around the run. None of them changes the run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+    from clipart.cli.sink import Sink
+    from clipart.iterates import Check, Iterate, Reading
+    from clipart.recipe import Recipe, Target
+
+INTERVAL = 0.1  # seconds between two drawings of the bar
+WIDEST = 90  # columns of the bars
+ROOM_FOR_ECHO = 4
+MOST_PARTS = 8  # parts of the prompt that are shown while it runs
+
+
+class Progress:
+    """A consumer that shows nothing, and what the others are made of."""
+
+    def __call__(self, iterate: Iterate) -> None:
+        """Take in the state of the run."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Clear away whatever is drawn."""
+
+
+def progress_for(sink: Sink, recipe: Recipe) -> Progress:
+    """Return the progress display that fits where `sink` writes."""
+    if sink.mode == "json":
+        return Events(sink)
+    if sink.mode == "quiet":
+        return Progress()
+    return Bar(sink, recipe) if sink.live else Lines(sink, recipe)
+
+
+class Pace:
+    """How fast a run goes and how much of it is done, from the latest iterates."""
+
+    def __init__(self, recipe: Recipe, window: int = 50) -> None:
+        self.recipe = recipe
+        self._seen: deque[tuple[int, float]] = deque(maxlen=window)
+
+    def see(self, iterate: Iterate) -> None:
+        """Take in one more iterate."""
+        self._seen.append((iterate.step, iterate.seconds))
+
+    @property
+    def rate(self) -> float | None:
+        """Steps a second over the window, None before the second iterate."""
+        if len(self._seen) < 2:
+            return None
+        (first, began), (last, now) = self._seen[0], self._seen[-1]
+        return (last - first) / (now - began) if now > began else None
+
+    @property
+    def done(self) -> float:
+        """The part of the run that is over, 0 to 1: of its steps or its seconds, whichever end first."""
+        step, seconds = self._seen[-1] if self._seen else (0, 0.0)
+        limit = self.recipe.seconds
+        return min(1.0, max(step / self.recipe.steps, seconds / limit if limit else 0.0))
+
+    @property
+    def left(self) -> float | None:
+        """Seconds to the last step or to the limit of time, None before there is a rate."""
+        if not self.rate:
+            return None
+        step, seconds = self._seen[-1]
+        left = (self.recipe.steps - step) / self.rate
+        return max(0.0, left if self.recipe.seconds is None else min(left, self.recipe.seconds - seconds))
+
+
+class Bar(Progress):
+    """A bar with a line for each part of the prompt, drawn in place at most ten times a second."""
+
+    def __init__(self, sink: Sink, recipe: Recipe, clock: Callable[[], float] = time.monotonic) -> None:
+        from rich.live import Live
+
+        self.recipe, self.pace, self._clock = recipe, Pace(recipe), clock
+        self._drawn = float("-inf")
+        # No thread of its own: it would take time from the steps, and draw within a signal handler.
+        self._live = Live(console=sink.err, auto_refresh=False, transient=True, redirect_stdout=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        self._live.update(_status(f"loading {' and '.join(self.recipe.clip)}"), refresh=True)
+        return self
+
+    def __call__(self, iterate: Iterate) -> None:
+        """Draw, unless that was done just now."""
+        self.pace.see(iterate)
+        now = self._clock()
+        if iterate.stop is None and now - self._drawn < INTERVAL:
+            return
+        self._drawn = now
+        self._live.update(draw(iterate, self.pace), refresh=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Clear the bar away."""
+        self._live.stop()
+
+
+class Lines(Progress):
+    """A plain line at every tenth of the run, for a log file."""
+
+    def __init__(self, sink: Sink, recipe: Recipe) -> None:
+        self.sink, self.pace = sink, Pace(recipe)
+        self._tenth = -1
+
+    def __call__(self, iterate: Iterate) -> None:
+        """Write a line if the next tenth is reached or the run is over."""
+        self.pace.see(iterate)
+        tenth = int(self.pace.done * 10 + 1e-9)
+        if tenth > self._tenth or iterate.stop:
+            self._tenth = tenth
+            self.sink.note(describe(iterate, self.pace), style="")
+
+
+class Events(Progress):
+    """A JSON line whenever the judge has looked."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self._latest: Check | None = None
+
+    def __call__(self, iterate: Iterate) -> None:
+        """Write a line if this look is a new one."""
+        if self._latest is not None and iterate.check.step == self._latest.step:
+            return
+        self._latest = iterate.check
+        self.sink.event(
+            "check",
+            step=iterate.step,
+            steps=iterate.steps,
+            seconds=iterate.seconds,
+            total=iterate.losses.get("total"),
+            stage=iterate.stage,
+            readings=readings(iterate.check),
+        )
+
+
+def readings(check: Check) -> list[dict[str, Any]]:
+    """Return what the judge saw as plain values."""
+    return [
+        {"text": r.text, "weight": r.weight, "match": r.match, "cosine": r.cosine} for r in check.readings
+    ]
+
+
+def describe(iterate: Iterate, pace: Pace) -> str:
+    """Return the state of a run on one line."""
+    shown = [f"{shorten(label(r))} {percent(r.match)}" for r in iterate.check.readings[:MOST_PARTS]]
+    return "  ".join([f"step {iterate.step}/{iterate.steps}", *_speed(pace), ", ".join(shown)])
+
+
+def draw(iterate: Iterate, pace: Pace) -> RenderableType:
+    """Return the bar of a run and those of the parts of its prompt."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    stage = f"  {iterate.stage}" if iterate.stage else ""
+    head = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    head.add_column(ratio=1)
+    head.add_column(no_wrap=True, justify="right")
+    words = "   ".join([f"step {iterate.step}/{iterate.steps}{stage}", *_speed(pace)])
+    bar = ProgressBar(total=1, completed=pace.done, complete_style="cyan", finished_style="cyan")
+    head.add_row(bar, Text("cleaning up, writing the files" if iterate.stop else words))
+    bars = Group(head, parts(iterate.check, pace.recipe.target, most=MOST_PARTS))
+    return Narrow(bars)
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """Something drawn one column from the left, no wider than WIDEST, and clear of the right edge.
+
+    The terminal echoes ^C behind the last line: without room there it would begin a line of its own, and
+    the bar would be drawn over the wrong ones.
+    """
+
+    inner: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.padding import Padding
+
+        width = min(options.max_width - ROOM_FOR_ECHO, WIDEST)
+        yield from console.render(Padding(self.inner, (0, 0, 0, 1)), options.update(width=max(width, 1)))
+
+
+def parts(check: Check, target: Target | None, most: int | None = None) -> RenderableType:
+    """Return a table of how well each part is matched: label, bar, percent, cosine."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=28)
+    table.add_column(ratio=1)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=True, justify="right")
+    for reading in check.readings[:most]:
+        style = "green" if reading.weight > 0 else "red" if reading.weight < 0 else "yellow"
+        bar = ProgressBar(total=1, completed=reading.match, complete_style=style, finished_style=style)
+        wanted = target if target and reading.weight > 0 else None
+        table.add_row(
+            Text(label(reading), "bold" if reading.weight > 0 else ""),
+            bar,
+            percent(reading.match) + (f" of {percent(wanted.value)}" if wanted and wanted.percent else ""),
+            Text(
+                f"cosine {reading.cosine:.3f}"
+                + (f" of {wanted.value:g}" if wanted and not wanted.percent else ""),
+                "dim",
+            ),
+        )
+    if most is not None and len(check.readings) > most:
+        table.add_row(Text(f"and {len(check.readings) - most} more", "dim"))
+    return table
+
+
+def label(reading: Reading) -> str:
+    """Return what a part is called: its text, and that it is unwanted."""
+    return f"no {reading.text}" if reading.weight < 0 else reading.text
+
+
+def shorten(text: str, most: int = 28) -> str:
+    """Return `text`, or its beginning if it is long."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def percent(match: float) -> str:
+    """Return a match in [0, 1] as whole percent."""
+    return f"{match:.0%}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as 0:45, 12:03 or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def speed(rate: float) -> str:
+    """Return a rate the way round that has a number above one."""
+    return f"{rate:.1f} steps/s" if rate >= 1 else f"{1 / rate:.1f} s/step"
+
+
+def _speed(pace: Pace) -> list[str]:
+    return [speed(pace.rate), f"{clock(pace.left)} left"] if pace.rate and pace.left is not None else []
+
+
+def _status(words: str) -> RenderableType:
+    from rich.text import Text
+
+    return Text(f"{words} …", "dim")

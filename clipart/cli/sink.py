@@ -1,0 +1,132 @@
+"""The one place where the command line writes: for people, for programs, or hardly at all.
+
+Results go to stdout; progress, notes and errors to stderr. In `json` mode stdout carries JSON lines and
+nothing else; in `quiet` mode it carries the path of the picture, and stderr only errors.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from clipart.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Mode = Literal["human", "json", "quiet"]
+
+
+class Sink:
+    """Output in one mode. `color` False, NO_COLOR, TERM=dumb or a file instead of a terminal: no styles."""
+
+    def __init__(self, mode: Mode = "human", color: bool = True) -> None:
+        self.mode = mode
+        self._color = color
+
+    @cached_property
+    def out(self) -> Console:
+        """The console on stdout."""
+        return self._console(stderr=False)
+
+    @cached_property
+    def err(self) -> Console:
+        """The console on stderr."""
+        return self._console(stderr=True)
+
+    @property
+    def live(self) -> bool:
+        """Whether stderr is a terminal that a moving bar can be drawn on."""
+        return self.mode == "human" and sys.stderr.isatty() and not _is_dumb()
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Print a result for people."""
+        if self.mode == "human":
+            for renderable in renderables:
+                self.out.print(renderable, soft_wrap=isinstance(renderable, str) or _is_text(renderable))
+
+    def event(self, event: str, **data: Any) -> None:
+        """Print one JSON line, at once, so that a program can follow."""
+        if self.mode == "json":
+            line = json.dumps(_plain({"event": event} | data), allow_nan=False)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+    def brief(self, text: str) -> None:
+        """Print the one line that quiet mode is for."""
+        if self.mode == "quiet":
+            sys.stdout.write(text + "\n")
+
+    def note(self, text: str, style: str = "dim") -> None:
+        """Tell a person something on stderr."""
+        if self.mode != "quiet":
+            self.err.print(text, style=style, soft_wrap=True, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Tell a person on stderr that something is not as it should be."""
+        from rich.text import Text
+
+        if self.mode != "quiet":
+            self.err.print(Text.assemble(("warning: ", "bold yellow"), text), soft_wrap=True)
+
+    def error(self, message: str, kind: str, exit_code: int) -> None:
+        """Say what went wrong: on stderr in every mode, and on stdout as an event in json mode."""
+        from rich.text import Text
+
+        self.event("error", kind=kind, message=message, exit_code=exit_code)
+        self.err.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+
+    def _console(self, stderr: bool) -> Console:
+        from rich.console import Console
+
+        plain = not self._color or bool(os.environ.get("NO_COLOR")) or _is_dumb()
+        return Console(
+            stderr=stderr, color_system=None if plain else "auto", highlight=False, markup=False, emoji=False
+        )
+
+
+class Invocation:
+    """One call of the command line: what was typed, and where its output goes."""
+
+    def __init__(self, typed: Sequence[str] = ()) -> None:
+        self.typed = tuple(typed)
+        # Until the options are read, and if they cannot be, this is the best guess.
+        before_dashes = self.typed[: self.typed.index("--")] if "--" in self.typed else self.typed
+        self.sink = Sink("json" if "--json" in before_dashes else "human", "--no-color" not in before_dashes)
+
+    def choose(self, *, json: bool = False, quiet: bool = False, no_color: bool = False) -> Sink:
+        """Set the sink from the options and return it.
+
+        Raises:
+            UsageError: both `json` and `quiet` are asked for.
+        """
+        if json and quiet:
+            raise UsageError("--json and --quiet are two forms of output. Type one of them.")
+        self.sink = Sink("json" if json else "quiet" if quiet else "human", not no_color)
+        return self.sink
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+
+
+def _is_text(renderable: object) -> bool:
+    from rich.text import Text
+
+    return isinstance(renderable, Text)
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON has it: no NaN or infinity, no more digits than mean something."""
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, (str, int, bool)) or value is None else str(value)
