@@ -83,5 +83,10 @@ def test_public_names_are_all_there() -> None:
 def test_no_module_unpickles() -> None:
     for path in PACKAGE.rglob("*.py"):
         text = path.read_text()
-        for word in ("import pickle", "weights_only=False", "torch.load(", "torch.jit.load("):
+        for word in ("import pickle", "weights_only=False", "torch.jit.load("):
             assert word not in text, f"{path}: {word}"
+        for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+            if ast.unparse(call.func) == "torch.load":
+                assert path == PACKAGE / "models" / "weights.py", path
+                given = {each.arg: ast.unparse(each.value) for each in call.keywords}
+                assert given.get("weights_only") == "True", path
