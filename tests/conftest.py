@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 
+os.environ["CLIPART_HOME"] = tempfile.mkdtemp(prefix="clipart-tests-")  # never the user's own folder
 torch.set_num_threads(1)  # tiny tensors; and cores are often shared
 
 RANDOM_CLIP = {

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipart.cli.options import Json, NoColor
+from clipart.cli.convert import convert_model
+from clipart.cli.options import Json, NoColor, option
 from clipart.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -23,13 +25,22 @@ STYLES = {"embedded": "green", "here": "green", "partial": "yellow", "absent": "
 def models(
     context: typer.Context,
     action: Annotated[
-        str | None, typer.Argument(metavar="[pull|verify|path|rm]", help="what to do with models")
+        str | None, typer.Argument(metavar="[pull|verify|path|rm|convert]", help="what to do with models")
     ] = None,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="the models")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="the models; for convert, CONFIG and CKPT")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        option("--output", "-o", about="the file that convert writes", metavar="FILE", panel="Output"),
+    ] = None,
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the models; `pull` fetches, `verify` compares hashes, `path` tells where, `rm` removes."""
+    """List the models; `pull` fetches, `verify` compares hashes, `path` tells where, `rm` removes.
+
+    `convert CONFIG CKPT` makes a published VQGAN into a file that --vqgan takes, without running it.
+    """
     sink = context.obj.choose(json=json, no_color=no_color)
     if action is None:
         list_models(sink)
@@ -38,6 +49,9 @@ def models(
         near = get_close_matches(action, ACTIONS, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise UsageError(f"clipart models {action}: type one of {', '.join(ACTIONS)}.{hint}")
+    if action == "convert":
+        convert_model(sink, names or (), output)
+        return
     if not names and action != "verify":
         raise UsageError(f"clipart models {action}: of which model? `clipart models` lists the names.")
     ACTIONS[action](sink, names or ())
@@ -123,6 +137,7 @@ ACTIONS: dict[str, Callable[[Sink, Sequence[str]], None]] = {
     "verify": verify_models,
     "path": show_paths,
     "rm": remove_models,
+    "convert": convert_model,
 }
 
 

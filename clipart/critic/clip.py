@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from clipart.critic.source import Source, find_source, find_tokenizer
+from clipart.critic.texts import encode
 from clipart.device import pick_dtype
 from clipart.errors import ModelError, UsageError
-from clipart.models import embedded
+from clipart.models.weights import SAFE, read_tensors
 from clipart.prompt import Part
-
-LOCAL = "local-dir:"
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Clip:
     _tokenizer: Any
     _mean: Tensor
     _std: Tensor
+    _source: Source
 
     def encode_images(self, images: Tensor) -> Tensor:
         """Return unit vectors (n, d) float32 of `images` (n, 3, side, side), RGB in [0, 1]."""
@@ -49,9 +55,16 @@ class Clip:
             features = self._model.encode_image(images)
         return F.normalize(features.float(), dim=-1)
 
-    @torch.no_grad()
     def encode_texts(self, texts: list[str]) -> Tensor:
-        """Return unit vectors (n, d) float32 of `texts`, always in float32 arithmetic."""
+        """Return unit vectors (n, d) float32 of `texts`, always in float32 arithmetic.
+
+        Those of a long list are kept on disk for the next run.
+        """
+        found = encode(texts, self._encode_texts, lambda: f"{self._source.identity()} {self.device.type}")
+        return found.to(self.device)
+
+    @torch.no_grad()
+    def _encode_texts(self, texts: list[str]) -> Tensor:
         features = self._model.encode_text(self._tokenizer(texts).to(self.device))
         return F.normalize(features.float(), dim=-1)
 
@@ -69,29 +82,30 @@ class Clip:
 
 
 def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
-    """Load a CLIP: `tiny` (embedded), `local-dir:PATH` or an open_clip `NAME/PRETRAINED`.
+    """Load the CLIP called `name`, in a notation of `clipart.critic.source`; it is never fetched here.
 
     Raises:
-        ModelError: the model is not there, cannot be fetched, or does not fit its own description.
+        ModelError: the model is not there, or does not fit its own description.
     """
     import open_clip
 
-    location, pretrained = _locate(name)
+    source = find_source(name)
     try:
         # Weights are drawn before they are read; that must not move the caller's generator.
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-            # open_clip warns when no pretrained tag is given; a local folder has its weights with it.
-            warnings.simplefilter("ignore")
-            model = open_clip.create_model(location, pretrained=pretrained)
-            tokenizer = open_clip.get_tokenizer(location)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        with _quietly(), torch.random.fork_rng(devices=[]):
+            model = open_clip.create_model(
+                source.location, load_weights=False, pretrained_text=False, **source.options
+            )
+            tokenizer = open_clip.get_tokenizer(source.location)
+            _fill(model, source.weights)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"--clip {name}: the model cannot be loaded ({reason}). `clipart doctor` shows what is there."
         ) from error
     model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     side = model.visual.image_size
-    preprocess = getattr(model.visual, "preprocess_cfg", {})
+    preprocess = model.visual.preprocess_cfg
     return Clip(
         name=name,
         side=int(side if isinstance(side, int) else side[0]),
@@ -100,11 +114,39 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
         dtype=pick_dtype(precision, device),
         _model=model,
         _tokenizer=tokenizer,
-        _mean=torch.tensor(preprocess.get("mean", open_clip.OPENAI_DATASET_MEAN), device=device).view(
-            3, 1, 1
-        ),
-        _std=torch.tensor(preprocess.get("std", open_clip.OPENAI_DATASET_STD), device=device).view(3, 1, 1),
+        _mean=torch.tensor(preprocess["mean"], device=device).view(3, 1, 1),
+        _std=torch.tensor(preprocess["std"], device=device).view(3, 1, 1),
+        _source=source,
     )
+
+
+def _fill(model: Any, weights: Path) -> None:
+    """Read `weights` into `model`; open_clip only ever sees safetensors."""
+    import open_clip
+
+    if weights.suffix.lower() == SAFE:
+        open_clip.load_checkpoint(model, str(weights))
+        return
+    with tempfile.TemporaryDirectory(prefix="clipart-") as folder:
+        safe = Path(folder) / "weights.safetensors"
+        save_file({name: each.contiguous() for name, each in read_tensors(weights).items()}, safe)
+        open_clip.load_checkpoint(model, str(safe))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep open_clip from warning that a model has no weights: it is given them afterwards."""
+    root, silence = logging.getLogger(), logging.NullHandler()
+    before = root.manager.disable
+    root.addHandler(silence)  # or `logging.warning` would install one that stays
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+        root.removeHandler(silence)
 
 
 def split_weight(spec: str) -> tuple[str, float]:
@@ -126,12 +168,12 @@ def split_weight(spec: str) -> tuple[str, float]:
 
 
 def tokens(name: str, text: str) -> tuple[list[str], int]:
-    """Return `text` in the tokens of the CLIP called `name`, and how many of them it can read."""
-    import open_clip
+    """Return `text` in the tokens of the CLIP called `name`, and how many of them it can read.
 
-    tokenizer = _tokenizer(_locate(name)[0])
-    if not isinstance(tokenizer, open_clip.SimpleTokenizer):
-        raise UsageError(f"--clip {name} has a tokenizer of its own kind; its tokens cannot be shown.")
+    Raises:
+        ModelError: there is no such model, or its configuration is not on this machine.
+    """
+    tokenizer = _tokenizer(find_tokenizer(name))
     pieces = [tokenizer.decoder[token] for token in tokenizer.encode(text)]
     return pieces, int(tokenizer.context_length) - 2
 
@@ -140,28 +182,5 @@ def tokens(name: str, text: str) -> tuple[list[str], int]:
 def _tokenizer(location: str) -> Any:
     import open_clip
 
-    return open_clip.get_tokenizer(location)
-
-
-def _locate(name: str) -> tuple[str, str | None]:
-    """Return what open_clip calls the model `name`: its model name and its pretrained tag."""
-    import open_clip
-
-    logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
-    if name in embedded.NAMES:
-        return LOCAL + str(embedded.folder(name)), None
-    if name.startswith(LOCAL):
-        folder = Path(name.removeprefix(LOCAL))
-        for needed in ("open_clip_config.json", "open_clip_model.safetensors"):
-            if not (folder / needed).is_file():
-                raise ModelError(f"--clip {name}: there is no {needed} in {folder}.")
-        return name, None
-    model, _, tag = name.partition("/")
-    known = open_clip.list_pretrained()
-    if (model, tag) in known:
-        return model, tag
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [*embedded.NAMES, *("/".join(pair) for pair in known)], n=3, cutoff=0.4)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise ModelError(f"--clip {name}: no such model. Type tiny, local-dir:PATH or NAME/PRETRAINED.{hint}")
+    with _quietly():
+        return open_clip.get_tokenizer(location)

@@ -93,7 +93,7 @@ class Objective:
         for name, regulariser in REGULARISERS.items():
             weight: float = getattr(settings, name)
             if weight > 0:
-                value = regulariser(leaf)
+                value = regulariser(leaf, settings)
                 torch.autograd.backward(weight * value)
                 losses[name] = float(value.detach())
                 total += weight * losses[name]

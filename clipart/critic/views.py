@@ -116,12 +116,13 @@ def resample(image: Tensor, homographies: Tensor, sizes: Tensor, side: int) -> T
 def sample_views(recipe: Recipe, height: int, width: int, progress: float, streams: Streams) -> Views:
     """Draw the views of one step.
 
-    `progress` in [0, 1] moves the smallest view from `overview` to `detail`. Sizes are uniform between
-    it and the whole short side; positions are uniform over the canvas, `shift` of the view over its edge.
+    `progress` in [0, 1] moves the smallest view from `overview` to `detail`. Sizes are uniform between it and
+    `largest`, as parts of the short side; positions are uniform over the canvas, `shift` of the view over
+    its edge. Past its edge the canvas goes on as it ends.
     """
     n, generator = recipe.views, streams.views
     smallest = recipe.overview + (recipe.detail - recipe.overview) * progress
-    sizes = smallest + (1 - smallest) * torch.rand(n, generator=generator)
+    sizes = smallest + max(0.0, recipe.largest - smallest) * torch.rand(n, generator=generator)
     homographies = _homographies(recipe, height, width, sizes, generator)
 
     augment = streams.augment

@@ -1,0 +1,168 @@
+"""From what a person calls a CLIP to files on this machine that open_clip can build it from.
+
+| notation | what it is |
+|---|---|
+| `tiny` | the embedded one |
+| `fare4-b32` | a name of `clipart models` |
+| `ViT-B-32/openai`, `ViT-B-32` | open_clip's NAME/PRETRAINED; the first of that name in `clipart models` |
+| `hf-hub:ORG/REPO`, `hf-hub:ORG/REPO@REVISION` | a repository with an open_clip_config.json |
+| `local-dir:PATH` | a folder with an open_clip_config.json and weights |
+| `ViT-B-32@PATH` | weights in a file, for an architecture of open_clip's |
+
+Nothing here goes to the network, and open_clip is never given a name that would make it go there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from clipart.errors import ModelError
+from clipart.models import registry, store
+from clipart.models.home import sha256
+
+LOCAL = "local-dir:"
+AT = "@"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What open_clip needs to build a CLIP.
+
+    Attributes:
+        location: an architecture of open_clip's, or `local-dir:` and the folder of an open_clip_config.json.
+        weights: the file of the weights.
+        options: more for `open_clip.create_model`.
+        digest: the SHA-256 of the weights, empty if nobody has computed it.
+    """
+
+    location: str
+    weights: Path
+    options: dict[str, Any]
+    digest: str = ""
+
+    def identity(self) -> str:
+        """Return a name that no other model has: of the weights, and of how they are used."""
+        config = ""
+        if self.location.startswith(LOCAL):
+            config = (Path(self.location.removeprefix(LOCAL)) / store.CONFIG).read_text(encoding="utf-8")
+        place = config or self.location
+        parts = [self.digest or sha256(self.weights), place, json.dumps(self.options, sort_keys=True)]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def find_source(name: str) -> Source:
+    """Return the files of the CLIP called `name`, checked.
+
+    Raises:
+        ModelError: there is no such model, it is not on this machine, or a file is not what it was.
+    """
+    if name.startswith(LOCAL):
+        return _in_folder(name)
+    if AT in name and not name.startswith(registry.HUB):
+        return _in_file(name)
+    entry = _find(name)
+    files = store.checked(entry)
+    options = _options(*name_and_tag(entry)) if entry.architecture else {}
+    return Source(_location(entry, files.config), files.weights, options, files.sha256)
+
+
+def find_tokenizer(name: str) -> str:
+    """Return the location from which open_clip makes the tokenizer of `name`; no weights are needed.
+
+    Raises:
+        ModelError: there is no such model, or its configuration is not on this machine.
+    """
+    if name.startswith(LOCAL):
+        return f"{LOCAL}{_config_in(name).parent}"
+    if AT in name and not name.startswith(registry.HUB):
+        return _architecture(name)
+    entry = _find(name)
+    if entry.architecture:
+        return entry.architecture
+    found = store.locate(entry) if entry.embedded else None
+    config = found[1] if found else store.find_file(entry, store.CONFIG)
+    if config is None:
+        raise store.missing(entry)
+    return _location(entry, config)
+
+
+def name_and_tag(entry: registry.Entry) -> tuple[str, str]:
+    """Return open_clip's name and tag of a model whose architecture it knows."""
+    return entry.architecture, entry.name.rpartition("/")[2]
+
+
+def _find(name: str) -> registry.Entry:
+    entry = registry.find(name)
+    if entry.kind != "clip":
+        raise ModelError(f"{name} is no CLIP but a {entry.kind.upper()}. `clipart models` shows which are.")
+    return entry
+
+
+def _location(entry: registry.Entry, config: Path | None) -> str:
+    if config is None:
+        return entry.architecture
+    _require_ours(entry.name, config)
+    return f"{LOCAL}{config.parent}"
+
+
+def _options(architecture: str, tag: str) -> dict[str, Any]:
+    """Return how weights of open_clip's were trained: with which activation, mean and standard deviation."""
+    import open_clip
+
+    about = open_clip.get_pretrained_cfg(architecture, tag)
+    preprocess = {key: list(about[key]) for key in ("mean", "std") if key in about}
+    return {"force_quick_gelu": bool(about.get("quick_gelu")), "force_preprocess_cfg": preprocess}
+
+
+def _in_folder(name: str) -> Source:
+    config = _config_in(name)
+    folder = config.parent
+    weights = next((folder / each for each in store.WEIGHTS if (folder / each).is_file()), None)
+    if weights is None:
+        raise ModelError(f"--clip {name}: there is no {store.WEIGHTS[0]} in {folder}.")
+    return Source(f"{LOCAL}{folder}", weights, {})
+
+
+def _config_in(name: str) -> Path:
+    config = Path(name.removeprefix(LOCAL)).expanduser() / store.CONFIG
+    if not config.is_file():
+        raise ModelError(f"--clip {name}: there is no {store.CONFIG} in {config.parent}.")
+    _require_ours(name, config)
+    return config
+
+
+def _in_file(name: str) -> Source:
+    architecture = _architecture(name)
+    weights = Path(name.partition(AT)[2]).expanduser()
+    if not weights.is_file():
+        raise ModelError(f"--clip {name}: there is no file {weights}.")
+    return Source(architecture, weights, {})
+
+
+def _architecture(name: str) -> str:
+    import open_clip
+
+    architecture, _, path = name.partition(AT)
+    known = open_clip.list_models()
+    if architecture not in known or not path:
+        near = get_close_matches(architecture, known, n=3)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise ModelError(f"--clip {name}: a file of weights is typed ARCHITECTURE@FILE.{hint}")
+    registry.require_whole(name, open_clip.get_model_config(architecture))
+    return architecture
+
+
+def _require_ours(name: str, config: Path) -> None:
+    """Refuse a configuration that would make open_clip load something else from somewhere else."""
+    try:
+        found = json.loads(config.read_text(encoding="utf-8"))
+        model = found["model_cfg"]
+        _ = model["embed_dim"], model["vision_cfg"].keys(), model["text_cfg"].keys()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{name}: {config} is no open_clip_config.json ({error!r}).") from error
+    registry.require_whole(name, model)

@@ -1,0 +1,273 @@
+"""Fetching a model from the hub: asked first, resumable, checked before a file gets its name.
+
+The hub's own client asks, transfers and links, in its own cache. What we add: a download goes on where the
+last one stopped (the client, since 1.0, starts again in every process), the disk is asked first, and a
+file that is not what it should be never has its final name. open_clip's downloads are not used: they fall
+back from safetensors to a pickle silently, and pin nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from clipart.errors import ModelError
+from clipart.models import store
+from clipart.models.home import require_space, sha256
+from clipart.models.registry import UNKNOWN_LICENCE, Entry
+from clipart.models.weights import is_pickled
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+_ETAG = re.compile(r"[\w.-]{8,128}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to be fetched: its commit and tag on the hub, where it goes, its bytes, those that are here."""
+
+    name: str
+    commit: str
+    etag: str
+    blob: Path
+    size: int
+    done: int
+
+    @property
+    def partial(self) -> Path:
+        """Where it lies until it is whole and right."""
+        return self.blob.with_name(self.blob.name + store.PARTIAL)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A download before its first byte."""
+
+    entry: Entry
+    licence: str
+    files: tuple[Wanted, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def done(self) -> int:
+        """Bytes of them that are here."""
+        return sum(file.done for file in self.files)
+
+    @property
+    def pickled(self) -> bool:
+        """Whether the weights come as a pickle, which only torch's restricted reader opens."""
+        return any(is_pickled(file.name) for file in self.files)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told: of the plan before its first byte, of bytes done and in all, of anything else."""
+
+    announce: Callable[[Plan], None] = lambda plan: None
+    progress: Callable[[int, int], None] = lambda done, total: None
+    remark: Callable[[str], None] = lambda text: None
+
+
+def pull(entry: Entry, watch: Watch | None = None) -> store.Files:
+    """Fetch a model if it is not here, and return its files, checked.
+
+    Raises:
+        ModelError: offline, refused by the hub, cut off, or not what it should be; it says what to do.
+        ResourceError: the disk is too full.
+    """
+    if store.locate(entry) is not None:
+        return store.checked(entry)
+    watch = watch or Watch()
+    with _explained(entry):
+        plan = _plan(entry)
+        watch.announce(plan)
+        for index, file in enumerate(plan.files):
+            before = sum(each.size for each in plan.files[:index])
+
+            def told(done: int, before: int = before) -> None:
+                watch.progress(before + done, plan.size)
+
+            _fetch(entry, file, told, watch.remark)
+    return store.checked(entry)
+
+
+def _plan(entry: Entry) -> Plan:
+    """Ask the hub what there is, without fetching it."""
+    from huggingface_hub import HfApi
+
+    names = store.wanted(entry)
+    pinned = next((found for name in names if (found := store.commit(entry, name))), None)
+    about = HfApi().model_info(entry.repo, revision=pinned, timeout=20)
+    there = {each.rfilename for each in about.siblings or ()}
+    weights = next((name for name in names if name in there), None)
+    if weights is None or (store.CONFIG not in there and not entry.architecture):
+        needed = " or ".join(names) + ("" if entry.architecture else f", with {store.CONFIG}")
+        raise ModelError(f"{entry.name}: no model of open_clip's in {entry.page}; it would have {needed}.")
+    needs = (weights,) if entry.architecture else (store.CONFIG, weights)
+    files = tuple(_wanted(entry, name, str(about.sha)) for name in needs)
+    licence = entry.licence
+    if licence == UNKNOWN_LICENCE:
+        licence = str(getattr(about.card_data, "license", None) or licence)
+    return Plan(entry, licence, files)
+
+
+def _wanted(entry: Entry, name: str, commit: str) -> Wanted:
+    """Ask the hub about one file."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    about = get_hf_file_metadata(hf_hub_url(entry.repo, name, revision=commit))
+    etag = about.etag or ""
+    if about.size is None or not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(commit):
+        raise ModelError(f"{entry.name}: the hub says neither size nor version of {name}. Try again later.")
+    blob = store.in_cache(entry) / "blobs" / etag
+    partial = blob.with_name(blob.name + store.PARTIAL)
+    done = next((path.stat().st_size for path in (blob, partial) if path.is_file()), 0)
+    return Wanted(name, commit, etag, blob, about.size, done)
+
+
+def _fetch(entry: Entry, file: Wanted, told: Callable[[int], None], remark: Callable[[str], None]) -> None:
+    """Bring one file into the cache: under its name only when it is whole and right."""
+    from filelock import Timeout
+    from huggingface_hub import hf_hub_download
+
+    file.blob.parent.mkdir(parents=True, exist_ok=True)
+    lock = _lock(file)
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        remark(f"another process is fetching {file.name} of {entry.name}; waiting for it")
+        lock.acquire()
+    try:
+        if not file.blob.exists():
+            require_space(file.blob.parent, file.size - file.done)
+            _transfer(entry, file, told)
+            _accept(entry, file)
+    finally:
+        lock.release()
+    told(file.size)
+    store.check_file(entry, Path(hf_hub_download(entry.repo, file.name, revision=file.commit)))
+
+
+def _lock(file: Wanted) -> FileLock:
+    from filelock import FileLock
+
+    cache, repo = file.blob.parents[2], file.blob.parents[1].name
+    path = cache / ".locks" / repo / f"{file.etag}.clipart.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
+
+
+def _transfer(entry: Entry, file: Wanted, told: Callable[[int], None]) -> None:
+    """Fetch what is missing of a file, going on after the bytes that are here."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    if file.partial.is_file() and file.partial.stat().st_size > file.size:
+        file.partial.unlink()
+    with _Counted(file.partial, told) as target:
+        http_get(
+            hf_hub_url(entry.repo, file.name, revision=file.commit),
+            target,
+            resume_size=target.tell(),
+            headers={**build_hf_headers(library_name="clipart"), "Accept-Encoding": "identity"},
+            expected_size=file.size,
+            tqdm_class=_Silent,
+        )
+
+
+class _Counted(io.FileIO):
+    """A file to which is added, that tells how long it is."""
+
+    def __init__(self, path: Path, told: Callable[[int], None]) -> None:
+        # Not mode "a": the client cuts the file short when a server ignores where it should go on.
+        super().__init__(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+        self.seek(0, os.SEEK_END)
+        self._told = told
+
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        self._told(self.tell())
+        return written
+
+
+class _Silent:
+    """What the client draws its bar with: nothing, as the progress is told to whoever watches."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        pass
+
+    def update(self, n: float | None = 1) -> None:
+        """Take in that `n` more bytes have arrived."""
+
+
+def _accept(entry: Entry, file: Wanted) -> None:
+    """Give a whole file its name, or put it into quarantine.
+
+    Raises:
+        ModelError: its SHA-256 is not what the registry, the first use or the hub says.
+    """
+    right = store.expected(entry, file.name, file.etag)
+    digest = sha256(file.partial)
+    if right not in (None, digest):
+        moved = store.quarantine(file.partial)
+        raise ModelError(
+            f"{entry.name}: {file.name} did not arrive as it should be (SHA-256 {digest[:12]}..., and not "
+            f"{(right or '')[:12]}...). It lies in {moved} and is not used.\n"
+            f"Try again: clipart models pull {entry.name}"
+        )
+    with file.partial.open("rb+") as whole:
+        os.fsync(whole.fileno())
+    file.partial.replace(file.blob)
+
+
+@contextmanager
+def _explained(entry: Entry) -> Iterator[None]:
+    """Turn what the hub's client raises into a message that says what to do."""
+    import httpx2  # what the client speaks with
+    from huggingface_hub import errors
+
+    again = f"Go on with: clipart models pull {entry.name}"
+    try:
+        yield
+    except errors.OfflineModeIsEnabled as error:
+        raise ModelError(f"HF_HUB_OFFLINE is set. {store.missing(entry)}") from error
+    except errors.GatedRepoError as error:
+        raise ModelError(
+            f"{entry.name}: its owner asks you to agree first, at {entry.page}. Then log in: hf auth login"
+        ) from error
+    except (
+        errors.RepositoryNotFoundError,
+        errors.RevisionNotFoundError,
+        errors.RemoteEntryNotFoundError,
+    ) as error:
+        raise ModelError(f"{entry.name}: the hub has no such model or file ({entry.page}).") from error
+    except errors.HfHubHTTPError as error:
+        raise ModelError(f"{entry.name}: the hub refused ({_reason(error)}). {again}") from error
+    except (OSError, httpx2.HTTPError) as error:  # no network, a cut, a file that ends too early
+        raise ModelError(
+            f"{entry.name}: the connection failed ({_reason(error)}). What has arrived is kept. {again}\n"
+            f"Without a network: {store.missing(entry)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,135 @@
+"""Names of models: those of the table in registry.toml, and what else a person may type for one."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from clipart.errors import ModelError
+
+HUB = "hf-hub:"
+UNKNOWN_LICENCE = "see its page"
+_REPO = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*?)(?:@(?P<revision>[\w./-]{1,100}))?")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that has a name.
+
+    Attributes:
+        name: what a person types.
+        repo: its repository on the hub, empty if it lies in the package.
+        file: its weights in the repository, empty for those that open_clip usually writes.
+        architecture: open_clip's model, empty if the repository has an open_clip_config.json that says it.
+        revision: the commit or branch that is fetched, None for the newest at the first time.
+        sha256: of the weights, None if it is to be recorded at the first use.
+        megabytes: about what is downloaded, 0 if that is not known.
+    """
+
+    name: str
+    kind: Literal["clip", "vqgan"] = "clip"
+    repo: str = ""
+    file: str = ""
+    architecture: str = ""
+    licence: str = UNKNOWN_LICENCE
+    megabytes: int = 0
+    about: str = ""
+    revision: str | None = None
+    sha256: str | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it comes inside the package."""
+        return not self.repo
+
+    @property
+    def page(self) -> str:
+        """The page of its repository."""
+        return f"https://huggingface.co/{self.repo}"
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return the models of the table."""
+    table = tomllib.loads((Path(__file__).parent / "registry.toml").read_text(encoding="utf-8"))["models"]
+    return tuple(Entry(architecture=each["name"].rpartition("/")[0], **each) for each in table)
+
+
+def find(name: str) -> Entry:
+    """Return the model that is called `name`.
+
+    That is a name of the table; open_clip's NAME/PRETRAINED; NAME alone, for its first entry in the table; or
+    hf-hub:ORG/REPO[@REVISION].
+
+    Raises:
+        ModelError: there is none; the message names the nearest.
+    """
+    for entry in entries():
+        if name.lower() == entry.name.lower():
+            return entry
+    for entry in entries():
+        if name and name.lower() == entry.architecture.lower():
+            return entry
+    if name.startswith(HUB):
+        return _on_the_hub(name)
+    return _of_open_clip(name)
+
+
+def _on_the_hub(name: str) -> Entry:
+    found = _REPO.fullmatch(name.removeprefix(HUB))
+    if found is None or ".." in name or "--" in found["repo"]:
+        raise ModelError(
+            f"{name}: not the name of a repository. Type {HUB}ORG/REPO or {HUB}ORG/REPO@REVISION."
+        )
+    repo, revision = found["repo"], found["revision"]
+    for entry in entries():
+        if entry.repo == repo and not entry.architecture and revision in (None, entry.revision):
+            return entry
+    return Entry(name, repo=repo, revision=revision)
+
+
+def _of_open_clip(name: str) -> Entry:
+    import open_clip
+
+    architecture, _, tag = name.partition("/")
+    about = open_clip.get_pretrained_cfg(architecture, tag) if tag else {}
+    if not about:
+        raise unknown(name, ("/".join(pair) for pair in open_clip.list_pretrained()))
+    if not about.get("hf_hub"):
+        raise ModelError(
+            f"{name} is not on the hub. Fetch {about.get('url') or 'it'} yourself, "
+            f"then type {architecture}@FILE."
+        )
+    require_whole(name, open_clip.get_model_config(architecture))
+    repo, _, file = about["hf_hub"].rpartition("/")
+    same = next((entry for entry in entries() if entry.repo == repo), Entry(name))
+    return replace(same, name=name, repo=repo, file=file, architecture=architecture, about="")
+
+
+def require_whole(name: str, model: dict[str, Any]) -> None:
+    """Refuse a configuration of open_clip's that would make it fetch a part of the model by itself.
+
+    Raises:
+        ModelError: it names a text tower or tokenizer of transformers, or a tower elsewhere on the hub.
+    """
+    text, vision = model["text_cfg"], model["vision_cfg"]
+    tower = str(vision.get("timm_model_name") or "")
+    foreign = text.get("hf_model_name") or text.get("hf_tokenizer_name") or (tower if ":" in tower else "")
+    if foreign:
+        raise ModelError(
+            f"{name} takes a part of itself from {foreign!r}, which open_clip would fetch by itself. "
+            "Models with a tokenizer or text tower of transformers are not supported."
+        )
+
+
+def unknown(name: str, more: Iterable[str] = ()) -> ModelError:
+    """Return the error for a name that no model has, with the nearest names."""
+    near = get_close_matches(name, [*(entry.name for entry in entries()), *more], n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    return ModelError(f"{name}: no such model. {hint}`clipart models` lists those with names.")
