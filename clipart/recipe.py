@@ -26,11 +26,11 @@ from clipart.rng import MAX_SEED, draw_seed
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
-CanvasKind = Literal["multires", "plain", "fourier"]
+CanvasKind = Literal["multires", "plain", "fourier", "vqgan"]
 OptimizerKind = Literal["adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
 Distance = Literal["cosine", "spherical"]
-FinishKind = Literal["clean", "none"]
+FinishKind = Literal["clean", "flat", "none"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Colour = Literal["decorrelated", "rgb"]
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
@@ -83,6 +83,7 @@ class Stage(_Schema):
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
     scale: float | None = None
+    canvas: CanvasKind | None = None
     lr: float | None = None
     views: int | None = None
     overview: float | None = None
@@ -92,6 +93,8 @@ class Stage(_Schema):
     tv: float | None = None
     range: float | None = None
     saturation: float | None = None
+    ink: float | None = None
+    margin: float | None = None
 
 
 class Recipe(_Schema):
@@ -108,19 +111,19 @@ class Recipe(_Schema):
 
     width: int = _knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
     height: int = _knob(256, "Picture", "height of the picture", "pixels", ge=16, le=8192)
-    seed: int | None = _knob(None, "Picture", "where all randomness comes from", "drawn", ge=0, le=MAX_SEED)
+    seed: int | None = _knob(
+        None, "Picture", "where all randomness comes from; else drawn", ge=0, le=MAX_SEED
+    )
     init: str | None = _knob(None, "Picture", "picture to start from instead of plain paper", "file")
     init_strength: float = _knob(0.9, "Picture", "how much of it shows in the start", "0 to 1", ge=0, le=1)
-    paper: str = _knob("#ececec", "Picture", "colour under the static at the start", "name or #rrggbb")
-    static: float = _knob(0.1, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
-    grain: float = _knob(0.2, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
+    paper: str = _knob("#ececec", "Picture", "colour under the static, a name or #rrggbb")
+    static: float = _knob(0.03, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
+    grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
     finish: FinishKind = _knob("clean", "Picture", "clean-up after the last step")
     upscale: int = _knob(1, "Picture", "enlarge the finished picture", "times", ge=1, le=4)
 
     steps: int = _knob(500, "Stopping", "steps to take at most", "steps", ge=1, le=1_000_000)
-    until: str | None = _knob(
-        None, "Stopping", "stop when every wanted part is this sure", "80% or cosine 0.31"
-    )
+    until: str | None = _knob(None, "Stopping", "stop when every part is this sure: 80%, or cosine 0.31")
     seconds: float | None = _knob(None, "Stopping", "stop after this long", "seconds", gt=0)
     check_every: int = _knob(25, "Stopping", "steps between two looks of the judge", "steps", ge=1, le=10_000)
 
@@ -129,43 +132,57 @@ class Recipe(_Schema):
     )
     judge: str | None = _knob(None, "Model", "CLIP that --until and the summary believe", "NAME")
     device: str = _knob("auto", "Model", "auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN)
-    precision: Precision = _knob("auto", "Model", "arithmetic of the CLIP; auto: bfloat16 where faster")
+    precision: Precision = _knob("auto", "Model", "arithmetic of the CLIP")
     distance: Distance = _knob("cosine", "Model", "how far a view is from a text")
 
     canvas: CanvasKind = _knob("multires", "Canvas", "what the steps change")
-    colour: Colour = _knob("decorrelated", "Canvas", "colour space of the changes")
-    falloff: float = _knob(1.0, "Canvas", "how much less fine features move", "0 to 2", ge=0, le=2)
+    vqgan: str | None = _knob(None, "Canvas", "VQGAN of that canvas, made by clipart models convert", "FILE")
+    codes: float = _knob(0.5, "Canvas", "random codes in the start of a VQGAN", "0 to 1", ge=0, le=1)
+    pull: float = _knob(
+        0.0, "Canvas", "pull of a VQGAN's latents to their middle, fading out", "part a step", ge=0, le=1
+    )
+    colour: Colour = _knob("rgb", "Canvas", "colour space of the changes")
+    falloff: float = _knob(0.8, "Canvas", "how much less fine features move", "0 to 2", ge=0, le=2)
     scale: float = _knob(1.0, "Canvas", "resolution of the canvas against the picture", "0 to 1", gt=0, le=1)
+    zoom: float = _knob(1.0, "Canvas", "how much nearer the camera comes", "times a step", ge=0.5, le=2)
+    spin: float = _knob(0.0, "Canvas", "clockwise turn of the picture", "degrees a step", ge=-180, le=180)
+    pan_x: float = _knob(0.0, "Canvas", "way of the camera to the right", "pixels a step", ge=-512, le=512)
+    pan_y: float = _knob(0.0, "Canvas", "way of the camera downwards", "pixels a step", ge=-512, le=512)
 
-    optimizer: OptimizerKind = _knob("adam", "Optimiser", "gradient method, from torch.optim")
-    lr: float = _knob(0.02, "Optimiser", "learning rate; black to white is 1", "colour a step", gt=0, le=10)
+    optimizer: OptimizerKind = _knob("sgd", "Optimiser", "gradient method, from torch.optim")
+    lr: float = _knob(0.04, "Optimiser", "learning rate; black to white is 1", "colour a step", gt=0, le=10)
     momentum: float = _knob(0.9, "Optimiser", "memory of the gradient (Adam's beta 1)", "0 to 1", ge=0, lt=1)
     schedule: Schedule = _knob("cosine", "Optimiser", "how the learning rate falls over the steps")
     warmup: float = _knob(
         0.02, "Optimiser", "part of the steps in which it rises first", "0 to 1", ge=0, le=1
     )
-    ema: float = _knob(
-        0.9, "Optimiser", "moving average that is shown and kept; 0: off", "0 to 1", ge=0, lt=1
-    )
-    low_pass: float = _knob(0.0, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
+    ema: float = _knob(0.9, "Optimiser", "moving average that is shown", "0 to 1", ge=0, lt=1)
+    low_pass: float = _knob(0.008, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
 
-    views: int = _knob(16, "Views", "views of the canvas scored in a step", "views", ge=1, le=1024)
+    views: int = _knob(8, "Views", "views of the canvas scored in a step", "views", ge=1, le=1024)
     chunk: int = _knob(0, "Views", "views in memory at once; 0 fits the model", "views", ge=0, le=1024)
-    overview: float = _knob(0.9, "Views", "smallest view at the first step", "part of canvas", gt=0, le=1)
-    detail: float = _knob(0.7, "Views", "smallest view at the last step", "part of canvas", gt=0, le=1)
-    shift: float = _knob(0.1, "Views", "overhang of a view at the edge", "part of view", ge=0, le=1)
-    rotate: float = _knob(8.0, "Views", "turn of a view, either way, at most", "degrees", ge=0, le=180)
-    perspective: float = _knob(0.08, "Views", "travel of a view's corners", "part of view", ge=0, le=0.4)
+    overview: float = _knob(0.85, "Views", "smallest view at the first step", "part of canvas", gt=0, le=1)
+    detail: float = _knob(0.75, "Views", "smallest view at the last step", "part of canvas", gt=0, le=1)
+    largest: float = _knob(
+        1.15, "Views", "largest view; above 1 it sees past the edge", "part of canvas", gt=0, le=2
+    )
+    shift: float = _knob(0.0, "Views", "overhang of a view at the edge", "part of view", ge=0, le=1)
+    rotate: float = _knob(7.0, "Views", "turn of a view, either way, at most", "degrees", ge=0, le=180)
+    perspective: float = _knob(0.03, "Views", "travel of a view's corners", "part of view", ge=0, le=0.4)
     flip: float = _knob(0.0, "Views", "mirrored views", "part of views", ge=0, le=1)
-    jitter: float = _knob(0.1, "Views", "change of brightness, contrast, saturation", "0 to 1", ge=0, le=1)
-    noise: float = _knob(0.1, "Views", "standard deviation of the noise", "0 to 1", ge=0, le=1)
-    erase: float = _knob(0.1, "Views", "views with a box blotted out", "part of views", ge=0, le=1)
+    jitter: float = _knob(0.2, "Views", "change of brightness, contrast, saturation", "0 to 1", ge=0, le=1)
+    noise: float = _knob(0.06, "Views", "standard deviation of the noise", "0 to 1", ge=0, le=1)
+    erase: float = _knob(0.0, "Views", "views with a box blotted out", "part of views", ge=0, le=1)
 
     tv: float = _knob(0.0, "Regularisers", "total variation: more is smoother", "weight", ge=0, le=1000)
     range: float = _knob(
         1.0, "Regularisers", "pull of colours into what a screen shows", "weight", ge=0, le=1000
     )
     saturation: float = _knob(0.0, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
+
+    ink: float = _knob(0.05, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
+
+    margin: float = _knob(10.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
 
@@ -200,6 +217,11 @@ class Recipe(_Schema):
     def target(self) -> Target | None:
         """`until` as a value, None where the run does not stop on a score."""
         return None if self.until is None else parse_target(self.until)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the camera moves between steps."""
+        return (self.zoom, self.spin, self.pan_x, self.pan_y) != (1, 0, 0, 0)
 
     def resolve(self) -> Recipe:
         """Return this recipe with a seed: its own, or one drawn now."""

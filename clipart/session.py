@@ -8,10 +8,12 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipart import prompt as prompts
 from clipart.canvas import Canvas, build_canvas, make_start
+from clipart.canvas.camera import moved
 from clipart.critic.clip import Clip, load_clip, split_weight
 from clipart.critic.judge import Judge
 from clipart.critic.objective import Objective
 from clipart.device import pick_device
+from clipart.models.vqgan import Vqgan, load_vqgan
 from clipart.propose.gradient import GradientProposer
 from clipart.recipe import Recipe, Stage
 from clipart.rng import Streams
@@ -26,6 +28,9 @@ class Session:
         self.device = pick_device(recipe.device)
         self.streams = Streams(recipe.seed or 0)
         start = make_start(recipe, self.streams.init)  # before the models: a bad file fails at once
+        self.vqgan: Vqgan | None = None
+        if "vqgan" in {recipe.canvas, *(stage.canvas for stage in recipe.stages)}:
+            self.vqgan = load_vqgan(recipe.vqgan, self.device, recipe.precision)
         models: dict[str, Clip] = {}
 
         def clip(name: str) -> Clip:
@@ -39,7 +44,8 @@ class Session:
         self.stage: Stage | None = None
         self.step, self.seconds = 0, 0.0
         self.shown = start.to(self.device)
-        self.proposer = GradientProposer(self._canvas(recipe.at(1)), recipe)
+        fresh = self.streams.init if recipe.init is None else None
+        self.proposer = GradientProposer(self._canvas(recipe.at(1), fresh), recipe)
 
     @property
     def canvas(self) -> Canvas:
@@ -70,19 +76,29 @@ class Session:
         )
 
     def enter(self, step: int) -> Recipe:
-        """Return the settings of `step`, having put the canvas at their resolution."""
+        """Return the settings of `step`, having put the canvas at their kind and resolution."""
         settings, stage = self.recipe.at(step), self.recipe.stage_at(step)
-        if stage is not self.stage and self._size(settings) != self.canvas.size:
+        as_now = self.kind, self.canvas.size
+        if stage is not self.stage and (settings.canvas, self._size(settings)) != as_now:
             self.proposer = GradientProposer(self._canvas(settings), settings)
         self.stage = stage
+        if settings.moves and step > 1:
+            self._move(settings)
         return settings
 
     def _size(self, settings: Recipe) -> tuple[int, int]:
         return max(8, round(settings.height * settings.scale)), max(8, round(settings.width * settings.scale))
 
-    def _canvas(self, settings: Recipe) -> Canvas:
+    def _canvas(self, settings: Recipe, fresh: torch.Generator | None = None) -> Canvas:
+        self.kind = settings.canvas
         start = F.interpolate(self.shown, size=self._size(settings), mode="bicubic", antialias=True)
-        return build_canvas(settings, start)
+        return build_canvas(settings, start, self.vqgan, fresh)
+
+    @torch.no_grad()
+    def _move(self, settings: Recipe) -> None:
+        """Begin the canvas anew with what the camera sees now; the optimiser keeps its memory."""
+        self.canvas.restart(moved(self.canvas().clamp(0, 1), settings))
+        self.shown = moved(self.shown, settings)
 
     @torch.no_grad()
     def show(self) -> None:

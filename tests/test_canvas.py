@@ -117,7 +117,9 @@ def test_init_picture_is_cut_to_the_aspect_and_mixed_in(tmp_path: Path) -> None:
     picture = Image.new("RGBA", (60, 20), (0, 0, 255, 255))
     picture.putpixel((30, 10), (0, 0, 0, 0))
     picture.save(tmp_path / "blue.png")
-    recipe = make_recipe({"prompt": "a", "init": str(tmp_path / "blue.png"), "init_strength": 1, "width": 16, "height": 16})
+    recipe = make_recipe(
+        {"prompt": "a", "init": str(tmp_path / "blue.png"), "init_strength": 1, "width": 16, "height": 16}
+    )
     start = make_start(recipe, stream(0, "init"))
     assert torch.allclose(start[0, :, 0, 0], torch.tensor([0.0, 0.0, 1.0]), atol=0.02)
     half = make_start(recipe.with_(init_strength=0.5, static=0, paper="white"), stream(0, "init"))

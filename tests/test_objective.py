@@ -10,7 +10,7 @@ import torch
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.objective import Objective, cosine, spherical
-from clipart.critic.regularisers import out_of_range, saturation, total_variation
+from clipart.critic.regularisers import ink, out_of_range, saturation, total_variation
 from clipart.critic.views import sample_views
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
@@ -33,15 +33,17 @@ def test_distances_match_their_formulas() -> None:
 
 
 def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, object]) -> None:
-    recipe = make_recipe(settings | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5})
+    recipe = make_recipe(
+        settings | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5}
+    )
     prompt = prompts.parse(recipe.prompt)
     objective = Objective([(clip, 1.0)], prompt, recipe.distance)
     views = sample_views(recipe, 40, 40, 0.5, Streams(0))
     picture = image() * 1.4 - 0.2
     _, losses = objective.gradient(picture, views, recipe)
     name = clip.name
-    assert losses["tv"] == pytest.approx(float(total_variation(picture)))
-    assert losses["range"] == pytest.approx(float(out_of_range(picture)))
+    assert losses["tv"] == pytest.approx(float(total_variation(picture, recipe)))
+    assert losses["range"] == pytest.approx(float(out_of_range(picture, recipe)))
     text = 0.6 * losses[f"{name}/apple"] + 0.2 * losses[f"{name}/tart"] - 0.2 * losses[f"{name}/worm"]
     assert losses["total"] == pytest.approx(text + 2 * losses["tv"] + 5 * losses["range"], rel=1e-5)
     seen = clip.encode_images(views.render(picture.clamp(0, 1), clip.side))
@@ -82,16 +84,19 @@ def test_an_ensemble_is_the_weighted_mean(clip: Clip, settings: dict[str, object
     assert torch.allclose(alone, twice, rtol=1e-4, atol=1e-8)
 
 
-def test_regularisers_say_what_they_measure() -> None:
+def test_regularisers_say_what_they_measure(settings: dict[str, object]) -> None:
+    recipe = make_recipe(settings | {"paper": "#666666"})
     flat = torch.full((1, 3, 8, 8), 0.4)
-    assert float(total_variation(flat)) == 0
-    assert float(total_variation(image())) > 0.05
-    assert float(out_of_range(flat)) == 0
-    assert float(out_of_range(flat + 1)) == pytest.approx(0.16)
-    assert float(saturation(flat)) == 0
+    assert float(total_variation(flat, recipe)) == 0
+    assert float(total_variation(image(), recipe)) > 0.05
+    assert float(out_of_range(flat, recipe)) == 0
+    assert float(out_of_range(flat + 1, recipe)) == pytest.approx(0.16)
+    assert float(saturation(flat, recipe)) == 0
+    assert float(ink(flat, recipe)) == pytest.approx(0, abs=1e-6)
+    assert float(ink(flat + 0.3, recipe)) == pytest.approx(0.3)
     red = flat.clone()
     red[:, 0] = 1.0
-    assert float(saturation(red)) == pytest.approx(0.08)
+    assert float(saturation(red, recipe)) == pytest.approx(0.08)
 
 
 def test_emphasis_moves_the_embedding_away_from_the_rest(clip: Clip) -> None:

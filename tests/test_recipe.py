@@ -19,7 +19,7 @@ def test_unknown_key_names_the_nearest() -> None:
     [
         ("steps", 0, "greater than or equal to 1"),
         ("width", 9000, "less than or equal to 8192"),
-        ("canvas", "vector", "'multires', 'plain' or 'fourier'"),
+        ("canvas", "vector", "'multires', 'plain', 'fourier' or 'vqgan'"),
         ("lr", float("nan"), "finite"),
         ("paper", "greenish", "no colour"),
         ("until", "120%", "out of range"),
@@ -49,7 +49,12 @@ def test_recipe_is_frozen() -> None:
 
 @pytest.mark.parametrize(
     ("text", "target"),
-    [("80%", Target(0.8, True)), ("0.31", Target(0.31, False)), (" 5 % ", Target(0.05, True)), ("-1", Target(-1, False))],
+    [
+        ("80%", Target(0.8, True)),
+        ("0.31", Target(0.31, False)),
+        (" 5 % ", Target(0.05, True)),
+        ("-1", Target(-1, False)),
+    ],
 )
 def test_targets(text: str, target: Target) -> None:
     assert parse_target(text) == pytest.approx(target)

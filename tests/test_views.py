@@ -15,7 +15,9 @@ STILL = {
 }  # fmt: skip
 
 
-def views_of(seed: int = 0, progress: float = 0.0, size: tuple[int, int] = (64, 64), **changes: object) -> Views:
+def views_of(
+    seed: int = 0, progress: float = 0.0, size: tuple[int, int] = (64, 64), **changes: object
+) -> Views:
     return sample_views(make_recipe(STILL | changes), *size, progress, Streams(seed))
 
 
@@ -40,7 +42,15 @@ def test_views_are_a_function_of_the_seed() -> None:
 @pytest.mark.parametrize("chunk", [1, 3, 16])
 def test_rendering_in_chunks_gives_the_same_views(chunk: int) -> None:
     views = views_of(
-        views=16, overview=0.4, detail=0.4, shift=0.2, rotate=20, perspective=0.1, noise=0.1, erase=0.5, jitter=0.3
+        views=16,
+        overview=0.4,
+        detail=0.4,
+        shift=0.2,
+        rotate=20,
+        perspective=0.1,
+        noise=0.1,
+        erase=0.5,
+        jitter=0.3,
     )
     image = picture()
     parts = [views[slice(i, i + chunk)] for i in range(0, 16, chunk)]

@@ -6,14 +6,25 @@ an earlier stage made), so a stage can hand over to any other canvas at any reso
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from clipart.canvas.base import Canvas
 from clipart.canvas.pixel import FourierCanvas, MultiResCanvas, PlainCanvas
 from clipart.canvas.start import make_start
+from clipart.canvas.vqgan import VqganCanvas
+from clipart.models.vqgan import Vqgan
 from clipart.recipe import Recipe
 
-__all__ = ["Canvas", "FourierCanvas", "MultiResCanvas", "PlainCanvas", "build_canvas", "make_start"]
+__all__ = [
+    "Canvas",
+    "FourierCanvas",
+    "MultiResCanvas",
+    "PlainCanvas",
+    "VqganCanvas",
+    "build_canvas",
+    "make_start",
+]
 
 _KINDS: dict[str, type[Canvas]] = {
     "multires": MultiResCanvas,
@@ -22,6 +33,15 @@ _KINDS: dict[str, type[Canvas]] = {
 }
 
 
-def build_canvas(recipe: Recipe, start: Tensor) -> Canvas:
-    """Return the canvas that `recipe` names, on `start`: (1, 3, height, width), RGB, any device."""
+def build_canvas(
+    recipe: Recipe, start: Tensor, vqgan: Vqgan | None = None, generator: torch.Generator | None = None
+) -> Canvas:
+    """Return the canvas that `recipe` names, on `start`: (1, 3, height, width), RGB, any device.
+
+    A latent canvas needs its `vqgan`; with a `generator`, random codes are mixed into the start.
+    """
+    if recipe.canvas == "vqgan":
+        if vqgan is None:
+            raise ValueError("a latent canvas needs a VQGAN")
+        return VqganCanvas(start, vqgan, generator=generator, codes=recipe.codes, pull=recipe.pull)
     return _KINDS[recipe.canvas](start, falloff=recipe.falloff, decorrelated=recipe.colour == "decorrelated")

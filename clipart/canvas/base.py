@@ -47,6 +47,16 @@ class Canvas(nn.Module):
     def change(self) -> Tensor:
         """Return the learned change, (1, 3, height, width), in the canvas's colour space."""
 
+    def project(self, progress: float) -> None:
+        """Put the parameters back to what the canvas allows; called after every step, `progress` 0 to 1."""
+
+    @torch.no_grad()
+    def restart(self, image: Tensor) -> None:
+        """Make `image`, (1, 3, height, width), the start, with no change learned yet."""
+        self.start.copy_(image)
+        for parameter in self.parameters():
+            parameter.zero_()
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""
         return self.start + torch.einsum("rc,nchw->nrhw", self.to_rgb, self.change())

@@ -21,15 +21,18 @@ def make_start(recipe: Recipe, generator: torch.Generator) -> Tensor:
     Static of contrast `static` and grain `grain` lies on paper of colour `paper`; a picture in `init` is
     mixed over it with weight `init_strength`.
     """
-    red, green, blue = ImageColor.getrgb(recipe.paper)[:3]
-    paper = torch.tensor([red, green, blue]).view(1, 3, 1, 1) / 255
     noise = static(recipe.height, recipe.width, recipe.grain, generator)
-    start = paper + recipe.static * noise
+    start = paper_colour(recipe) + recipe.static * noise
     if recipe.init is not None:
         start = torch.lerp(
             start, load_picture(recipe.init, recipe.height, recipe.width), recipe.init_strength
         )
     return start.clamp(0, 1)
+
+
+def paper_colour(recipe: Recipe) -> Tensor:
+    """Return the colour of the paper, (1, 3, 1, 1) RGB in [0, 1]."""
+    return torch.tensor(ImageColor.getrgb(recipe.paper)[:3]).view(1, 3, 1, 1) / 255
 
 
 def static(height: int, width: int, grain: float, generator: torch.Generator) -> Tensor:

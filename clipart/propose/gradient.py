@@ -88,6 +88,7 @@ class GradientProposer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        self.canvas.project(step / settings.steps)
         return losses | {"lr": rate}
 
     def state(self) -> dict[str, Tensor]:
