@@ -1,0 +1,48 @@
+"""The contrastive loss with several positives, and the mask of captions that are too alike to be called wrong."""
+
+from __future__ import annotations
+
+import torch
+
+
+def multi_positive(
+    logits: torch.Tensor, positive: torch.Tensor, ignored: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Cross-entropy of (B, N) logits against the uniform distribution over each row's positives (SupCon's L_out,
+    arXiv 2004.11362). Ignored pairs are neither positive nor negative; rows without a positive do not count.
+    """
+    if ignored is not None:
+        logits = logits.masked_fill(ignored & ~positive, float("-inf"))
+    log_p = logits - logits.logsumexp(1, keepdim=True)
+    count = positive.sum(1)
+    per_row = -log_p.masked_fill(~positive, 0.0).sum(1) / count.clamp_min(1)
+    return per_row[count > 0].mean()
+
+
+def clip_loss(
+    image: torch.Tensor, text: torch.Tensor, concept: torch.Tensor, caption: torch.Tensor, teacher: torch.Tensor,
+    scale: torch.Tensor, *, alike: float = 0.85,
+) -> torch.Tensor:  # fmt: skip
+    """Symmetric loss of unit (B, D) image and text embeddings.
+
+    Pictures of one concept and equal captions are positives of one another; captions whose teacher embeddings (B, 384) have
+    a cosine above `alike` are ignored.
+    """
+    positive = (concept[:, None] == concept[None]) | (caption[:, None] == caption[None])
+    ignored = teacher @ teacher.T > alike
+    logits = scale * image @ text.T
+    return 0.5 * (multi_positive(logits, positive, ignored) + multi_positive(logits.T, positive, ignored))
+
+
+def bank_loss(
+    image: torch.Tensor, text: torch.Tensor, own: torch.Tensor, bank: torch.Tensor, teacher: torch.Tensor, own_teacher: torch.Tensor,
+    bank_teacher: torch.Tensor, scale: torch.Tensor, *, alike: float = 0.8,
+) -> torch.Tensor:  # fmt: skip
+    """Each image (B, D) against its own name (`text`, (B, D)) and a bank of names (N, D) as wrong answers.
+
+    `own` (B, N) marks the names that are the picture's own; names near its caption or its name are ignored too.
+    """
+    ignored = own | (teacher @ bank_teacher.T > alike) | (own_teacher @ bank_teacher.T > alike)
+    wrong = (scale * image @ bank.T).masked_fill(ignored, float("-inf"))
+    right = scale * (image * text).sum(1, keepdim=True)
+    return (torch.cat([right, wrong], 1).logsumexp(1) - right[:, 0]).mean()

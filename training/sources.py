@@ -1,0 +1,57 @@
+"""The one table of picture sets: what is taken, at which version, under which licence, and in what style it is drawn.
+
+Left out on purpose: brand logos, proprietary emoji, and share-alike sets (OpenMoji, EmojiOne v1). Streamline's "color" sets
+are left out too: each is drawn in one or two colours (blue, or green for Stickies) and teaches wrong ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """One set. `weight` scales how often its pictures are drawn, next to the concept weight."""
+
+    name: str
+    package: str
+    version: str
+    licence: str
+    styles: tuple[str, ...]
+    kind: str = "icon"  # emoji | icon | glyph (one colour, recoloured while training) | clipart | webp
+    weight: float = 1.0
+    held_out: bool = False
+
+
+def _iconify(name: str, version: str, licence: str, *styles: str, **more: object) -> Source:
+    return Source(name, f"@iconify-json/{name}", version, licence, styles, **more)  # type: ignore[arg-type]
+
+
+# Twemoji is held out: it covers nearly all of Unicode, no other set here copies its drawings (Noto v1 and Noto share
+# many, so holding out one of those would leak), and its licence asks for attribution that weights could hardly give.
+SOURCES: tuple[Source, ...] = (
+    _iconify("twemoji", "1.2.5", "CC-BY-4.0", "emoji", "flat", kind="emoji", held_out=True),
+    _iconify("noto", "1.2.9", "Apache-2.0", "emoji", kind="emoji"),
+    _iconify("noto-v1", "1.2.5", "Apache-2.0", "emoji", "flat", kind="emoji", weight=0.8),
+    _iconify("fluent-emoji-flat", "1.2.6", "MIT", "emoji", "flat", kind="emoji"),
+    _iconify("fluent-emoji", "1.2.7", "MIT", "emoji", "glossy", kind="emoji"),
+    _iconify("fxemoji", "1.2.2", "Apache-2.0", "emoji", "flat", kind="emoji"),
+    _iconify("emojione", "1.2.3", "CC-BY-4.0", "emoji", "flat", kind="emoji"),
+    _iconify("streamline-emojis", "1.2.4", "CC-BY-4.0", "emoji", kind="emoji"),
+    Source("fluent-emoji-3d", "@lobehub/fluent-emoji-3d", "1.1.0", "MIT", ("3d", "emoji"), kind="webp"),
+    _iconify("flat-color-icons", "1.2.3", "MIT", "flat", "icon"),
+    _iconify("fluent-color", "1.2.21", "MIT", "icon", weight=0.7),
+    _iconify("meteocons", "1.2.4", "MIT", "icon", weight=0.5),
+    _iconify("game-icons", "1.2.4", "CC-BY-3.0", "glyph", "icon", kind="glyph", weight=0.12),
+    _iconify("mdi", "1.2.3", "Apache-2.0", "glyph", "icon", kind="glyph", weight=0.3),
+    _iconify("ph", "1.2.2", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
+    _iconify("tabler", "1.2.41", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
+    _iconify("healthicons", "1.2.13", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
+    _iconify("maki", "1.2.5", "CC0-1.0", "glyph", "icon", kind="glyph", weight=0.3),
+    Source(
+        "openclipart", "openclipart-svg", "1:0.18+dfsg-19", "public domain", ("clip art",), kind="clipart"
+    ),
+)
+
+EMOJI_WORDS = ("emojibase-data", "17.0.0", "MIT")
+WORDNET = ("wordnet-base", "1:3.0-37", "WordNet 3.0 licence")
