@@ -155,6 +155,7 @@ def test_unknown_names_and_broken_files(tmp_path: Path) -> None:
         'x = {s = """\\"""", a',
         'x = {s = """a"""", a',
         "x = {s = '''a'''', a",
+        'x = {s = """\\"""x""", a',
         "[a",
     ],
 )

@@ -1,0 +1,36 @@
+"""Few flat colours with crisp edges, as if cut from paper or printed by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image, ImageEnhance, ImageFilter
+from torch import Tensor
+
+from clipart.record.files import to_pil
+
+COLOURS = 8
+BLUR = 1 / 256  # of the short side; takes off what would become speckle
+LARGEST = 2048  # pixels, the side at which shapes are cut before they are made small again
+SATURATION = 1.2  # the mean colour of an area is duller than the area looked
+MODE = 7  # pixels; the commonest colour around wins, so that borders lose their bands
+
+
+def flat(image: Tensor) -> Tensor:
+    """Return `image`, (3, H, W) RGB in [0, 1], in `COLOURS` flat colours with smooth outlines.
+
+    Enlarged, blurred a little, reduced to a palette (Pillow's median cut, then k-means), cleaned by a mode
+    filter, and made small again, which smooths the outlines.
+    """
+    height, width = image.shape[1:]
+    times = max(1, min(4, LARGEST // max(height, width)))
+    large = to_pil(image).resize((width * times, height * times), Image.Resampling.BICUBIC)
+    large = large.filter(ImageFilter.GaussianBlur(BLUR * min(large.size)))
+    few = (
+        ImageEnhance.Color(large)
+        .enhance(SATURATION)
+        .quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE)
+    )
+    clean = few.convert("RGB").filter(ImageFilter.ModeFilter(MODE))
+    small = np.array(clean.resize((width, height), Image.Resampling.LANCZOS))
+    return torch.from_numpy(small).permute(2, 0, 1).float() / 255

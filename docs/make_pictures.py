@@ -1,0 +1,79 @@
+"""Make the pictures of the README again, with the commands that the README gives.
+
+python docs/make_pictures.py [NAME ...]      # apple-tart, presets, singles; all if none is named
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+import clipart
+from clipart.presets import preset_names
+from clipart.record.files import save_png
+
+PICTURES = Path(__file__).parent / "pictures"
+SINGLES = (
+    "apple",
+    "sun",
+    "house",
+    "tree",
+    "fish",
+    "cat",
+    "strawberry",
+    "guitar",
+    "car",
+    "flower",
+    "umbrella",
+    "mushroom",
+)
+CELL, MARGIN, LABEL = 192, 8, 24
+
+
+def draw(prompt: str, **settings: object) -> Image.Image:
+    """Return the picture of one run that leaves no files."""
+    return clipart.generate(prompt, outputs=clipart.Outputs(folder=None), **settings).image  # type: ignore[arg-type]
+
+
+def sheet(cells: dict[str, Image.Image], columns: int) -> Image.Image:
+    """Lay pictures out in rows, each with its label under it."""
+    rows = -(-len(cells) // columns)
+    width, height = CELL + MARGIN, CELL + LABEL + MARGIN
+    page = Image.new("RGB", (columns * width + MARGIN, rows * height + MARGIN), "white")
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(15)
+    for i, (label, picture) in enumerate(cells.items()):
+        x, y = MARGIN + i % columns * width, MARGIN + i // columns * height
+        page.paste(picture.resize((CELL, CELL), Image.Resampling.LANCZOS), (x, y))
+        pen.text((x + CELL / 2, y + CELL + LABEL / 2), label, fill="#333", font=font, anchor="mm")
+    return page
+
+
+def apple_tart() -> Image.Image:
+    """The main job."""
+    return draw("apple:: tart::", steps=500, seed=1)
+
+
+def presets() -> Image.Image:
+    """One house in every preset."""
+    return sheet({name: draw("a house", preset=name, seed=3, steps=200) for name in preset_names()}, 4)
+
+
+def singles() -> Image.Image:
+    """A dozen everyday things, none of them chosen for its looks."""
+    return sheet({prompt: draw(prompt, seed=1, steps=200) for prompt in SINGLES}, 4)
+
+
+MAKERS = {"apple-tart": apple_tart, "presets": presets, "singles": singles}
+
+
+def main() -> None:
+    """Make the pictures that are named."""
+    PICTURES.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or MAKERS:
+        save_png(MAKERS[name](), PICTURES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
