@@ -3,7 +3,8 @@
     python bench/main_job.py [--runs 1] [--steps 500] [-- more options of clipart]
 
 Prints, for each run, the wall time of the whole process, its peak resident memory, and the parts: start-up
-(imports, models), the mean step, the finish (clean-up, picture, video).
+(imports, models), the mean step, the part of it that trajectory and checkpoints take, the finish (clean-up,
+picture, video).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def run_once(command: list[str]) -> dict[str, float]:
         "models s": timings["start"],
         "step ms": 1000 * timings["steps"] / done["steps"],
         "steps s": timings["steps"],
+        "record %": 100 * timings["record"] / timings["steps"],
         "finish s": timings["finish"],
     }
 

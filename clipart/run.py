@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import datetime
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.finish import finish
+from clipart.errors import UsageError
 from clipart.iterates import Check, Iterate, StopReason
 from clipart.loop import go_on
-from clipart.presets import apply, dump_recipe, load_preset
+from clipart.presets import apply, load_preset
 from clipart.recipe import Recipe, make_recipe
-from clipart.record.files import atomic, new_folder, require_space, require_writable, save_png, slug, to_pil
-from clipart.record.log import StepLog
-from clipart.record.video import Recorder, render_video, require_encoder
+from clipart.record.checkpoint import Checkpoint, clear_away, latest, restore
+from clipart.record.keep import Consumer, Outputs, Record, begin, go_on_in, reopen, require
+from clipart.record.metadata import model_hashes
 from clipart.session import Session
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Consumer = Callable[[Iterate], None]
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a run leaves its files, and which.
-
-    `file` set: only the picture, there. `folder` set: a new folder `<date>-<slug>-<seed>` in it, with
-    picture, video (`video` "mp4" or "none", `fps` frames a second, `video_seconds` long), recipe and log.
-    Neither: nothing is written.
-    """
-
-    folder: Path | None = Path("outputs")
-    file: Path | None = None
-    video: str = "mp4"
-    fps: int = 30
-    video_seconds: float = 10.0
+__all__ = ["Consumer", "Outputs", "Result", "generate", "resume", "run"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +31,9 @@ class Result:
     """A finished run.
 
     `image` is the picture after the clean-up; `paths` maps "picture", "video", "recipe" and "log" to what was
-    written; `timings` maps "start" (models and start), "steps" and "finish" (clean-up, picture, video) to
-    seconds. A notebook shows the picture.
+    written; `timings` maps "start" (models and start), "steps", "record" (the part of them that went into
+    trajectory and checkpoints) and "finish" (clean-up, picture, video) to seconds. `first` is the step that a
+    resumed run went on from. A notebook shows the picture.
     """
 
     image: Image
@@ -60,6 +44,7 @@ class Result:
     steps: int
     seconds: float
     timings: dict[str, float] = field(default_factory=dict)
+    first: int = 0
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -104,28 +89,94 @@ def run(
     as it was after the last good step is saved before the error goes on.
     """
     recipe, began = recipe.resolve(), time.monotonic()
-    _require(recipe, outputs)
-    iterates = go_on(Session(recipe), stop_now)
-    last = next(iterates)
-    started = time.monotonic()
+    require(recipe, outputs)
+    session = Session(recipe)
+    iterates = go_on(session, stop_now)
+    first = next(iterates)
     with ExitStack() as stack:
-        record = _open_record(recipe, outputs, stack)
+        record = begin(session, outputs, stack)
+        return _complete(first, iterates, record, consumers, began)
+
+
+def resume(
+    run: Path | Checkpoint,
+    steps: int | None = None,
+    device: str | None = None,
+    consumers: Sequence[Consumer] = (),
+    stop_now: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = lambda notice: None,
+) -> Result:
+    """Go on with `run`, a folder or a checkpoint of one, from there, as if it had never stopped.
+
+    On one machine, versions and thread count the picture is the same to the bit; what differs is passed to
+    `tell`. A run that has ended gets its picture and video written again, unless it is given more `steps`:
+    from there on it goes as a run of so many steps goes, with the rates that those have at that point.
+
+    Raises:
+        UsageError: no run there, or fewer `steps` than are done.
+        ClipartError: no checkpoint can be read; or as `run`.
+    """
+    began = time.monotonic()
+    saved = latest(run, tell) if isinstance(run, Path) else run
+    folder = saved.path.parents[1]
+    recipe, outputs = extended(saved, steps, device), Outputs(folder=folder, **saved.outputs)
+    clear_away(folder)
+    # The start is in the checkpoint: a picture that it was made of is not looked for.
+    session = Session(saved.recipe.with_(init=None, device=recipe.device))
+    restore(session, saved)
+    session.recipe = recipe
+    models = model_hashes(recipe)
+    for notice in saved.notices(session.device, models):
+        tell(notice)
+    iterates: Iterable[Iterate] = go_on(session, stop_now)
+    first = next(iter(iterates))
+    with ExitStack() as stack:
+        if saved.ended and recipe.steps == saved.recipe.steps:
+            first, iterates = replace(first, stop=saved.stop), ()
+            record = reopen(folder, recipe, outputs, models)
+        else:
+            record = go_on_in(folder, session, outputs, models, stack)
+        return _complete(first, iterates, record, consumers, began)
+
+
+def extended(saved: Checkpoint, steps: int | None = None, device: str | None = None) -> Recipe:
+    """Return the recipe of a run that goes on from `saved` to `steps` steps.
+
+    Raises:
+        UsageError: as many steps are done already.
+    """
+    recipe = saved.recipe
+    if steps is not None and steps <= saved.step and steps != recipe.steps:
+        raise UsageError(f"--steps {steps}: {saved.step} steps are done already. Give more, or leave it out.")
+    changes = {"steps": steps, "device": device}
+    return recipe.with_(**{name: value for name, value in changes.items() if value is not None})
+
+
+def _complete(
+    last: Iterate,
+    iterates: Iterable[Iterate],
+    record: Record,
+    consumers: Sequence[Consumer],
+    began: float,
+) -> Result:
+    """Show and save `last` and the rest of `iterates`, then finish."""
+    started, first = time.monotonic(), last.step
+    try:
         for consume in (*record.consumers, *consumers):
             consume(last)
-        try:
-            for last in iterates:
-                for consume in (*record.consumers, *consumers):
-                    consume(last)
-        except BaseException:
-            record.rescue(last)
-            raise
+        for last in iterates:
+            for consume in (*record.consumers, *consumers):
+                consume(last)
+    except BaseException:
+        record.rescue(last)
+        raise
     stepped = time.monotonic()
     image, paths = record.finish(last)
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
         image=image,
         check=last.check,
-        recipe=recipe,
+        recipe=record.recipe,
         paths=paths,
         stop=last.stop,
         steps=last.step,
@@ -133,79 +184,8 @@ def run(
         timings={
             "start": started - began,
             "steps": stepped - started,
+            "record": record.seconds,
             "finish": time.monotonic() - stepped,
         },
+        first=first,
     )
-
-
-@dataclass
-class _Record:
-    """What a run writes while it goes on and at its end; empty paths where it writes nothing."""
-
-    recipe: Recipe
-    outputs: Outputs
-    paths: dict[str, Path] = field(default_factory=dict)
-    recorder: Recorder | None = None
-    consumers: list[Consumer] = field(default_factory=list)
-
-    def finish(self, last: Iterate) -> tuple[Image, dict[str, Path]]:
-        """Clean the last image up and write the picture and the video."""
-        cleaned = finish(last.image, self.recipe.finish, self.recipe.upscale)
-        if "picture" in self.paths:
-            save_png(cleaned, self.paths["picture"])
-        if self.recorder is not None:
-            self.recorder.close()
-            render_video(
-                self.recorder.path,
-                self.paths["video"],
-                self.outputs.fps,
-                self.outputs.video_seconds,
-                last=cleaned,
-            )
-        return to_pil(cleaned), self.paths
-
-    def rescue(self, last: Iterate) -> None:
-        """Save the picture as it is, after something went wrong."""
-        if "picture" in self.paths and last.step > 0:
-            save_png(last.image, self.paths["picture"])
-
-
-def _require(recipe: Recipe, outputs: Outputs) -> None:
-    """Refuse before the models are loaded what could not be written after the last step."""
-    pixels = recipe.width * recipe.height
-    if outputs.file is not None:
-        require_writable(outputs.file)
-        require_space(outputs.file, 4 * pixels * recipe.upscale**2)
-    elif outputs.folder is not None:
-        # A picture hardly compresses at worst; a film takes about two bits a pixel and frame.
-        frames = min(recipe.steps, 2000) if outputs.video != "none" else 0
-        require_space(
-            outputs.folder, 4 * pixels * recipe.upscale**2 + pixels * frames // 4 + 500 * recipe.steps
-        )
-        if outputs.video != "none":
-            require_encoder()
-
-
-def _open_record(recipe: Recipe, outputs: Outputs, stack: ExitStack) -> _Record:
-    """Make the folder with the recipe in it, and open the log and the trajectory."""
-    record = _Record(recipe, outputs)
-    if outputs.file is not None:
-        record.paths["picture"] = outputs.file
-        return record
-    if outputs.folder is None:
-        return record
-    name = slug(recipe.prompt)
-    folder = new_folder(outputs.folder, datetime.date.today(), name, recipe.seed or 0)
-    record.paths["picture"] = folder / "picture.png"
-    if outputs.video != "none":
-        record.paths["video"] = folder / "video.mp4"
-        record.recorder = stack.enter_context(
-            Recorder(folder / "trajectory.mkv", recipe.width, recipe.height)
-        )
-        record.consumers.append(record.recorder)
-    record.paths["recipe"] = folder / "recipe.toml"
-    with atomic(record.paths["recipe"]) as temporary:
-        temporary.write_text(dump_recipe(recipe), encoding="utf-8")
-    record.paths["log"] = folder / "log.jsonl"
-    record.consumers.append(stack.enter_context(StepLog(record.paths["log"])))
-    return record

@@ -124,6 +124,7 @@ def test_every_level_survives_a_png(tmp_path: Path) -> None:
         assert image.mode == "RGB"
         assert np.array_equal(np.asarray(image)[:, :, 0].ravel(), np.arange(256))
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        assert image.info["icc_profile"][24:30] == bytes((7, 208, 0, 1, 0, 1))  # not the time of day
         assert "sRGB" in ImageCms.getProfileDescription(profile)
 
 

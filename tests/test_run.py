@@ -12,8 +12,8 @@ import clipart
 from clipart.errors import ClipartError, UsageError
 from clipart.iterates import Iterate
 from clipart.presets import load_recipe
-from clipart.record.log import read_log
 from clipart.recipe import make_recipe
+from clipart.record.log import read_log
 from clipart.run import Outputs, generate, run
 
 Settings = dict[str, object]
@@ -34,6 +34,7 @@ def test_a_run_leaves_picture_video_recipe_and_log(settings: Settings, tmp_path:
         "trajectory.mkv",
         "recipe.toml",
         "log.jsonl",
+        "checkpoints",
     }
     with Image.open(result.paths["picture"]) as picture:
         assert picture.size == (40, 40)
@@ -41,7 +42,7 @@ def test_a_run_leaves_picture_video_recipe_and_log(settings: Settings, tmp_path:
         assert picture.tobytes() == result.image.tobytes()
     assert load_recipe(result.paths["recipe"]) == result.recipe
     assert [line.step for line in read_log(result.paths["log"])] == list(range(7))
-    assert set(result.timings) == {"start", "steps", "finish"}
+    assert set(result.timings) == {"start", "steps", "record", "finish"}
     assert result._repr_png_().startswith(b"\x89PNG")
 
 

@@ -18,16 +18,10 @@ from torch import Tensor
 
 from clipart.errors import ClipartError, ResourceError, UsageError
 from clipart.iterates import Check, Iterate
-from clipart.record import video
-from clipart.record.video import (
-    Recorder,
-    film_size,
-    pace,
-    read_frames,
-    read_steps,
-    render_video,
-    require_encoder,
-)
+from clipart.record import encoders, video
+from clipart.record.render import Film, pace, render
+from clipart.record.trajectory import Trajectory
+from clipart.record.video import Recorder, film_size, read_frames, read_steps, require_encoder
 
 ROOT = Path(__file__).parents[1]
 RED, BLUE = (0.8, 0.1, 0.1), (0.1, 0.2, 0.9)
@@ -48,6 +42,10 @@ def record(path: Path, images: list[Tensor], size: tuple[int, int] = (32, 32)) -
         for step, image in enumerate(images):
             recorder.add(image, step, last=step == len(images) - 1)
     return recorder
+
+
+def render_video(trajectory: Path, path: Path, last: Tensor | None = None, **film: float) -> int:
+    return render(Trajectory([trajectory]), path, Film(**film), last)  # type: ignore[arg-type]
 
 
 def colours(frame: av.VideoFrame) -> Tensor:
@@ -148,6 +146,7 @@ def test_a_step_that_comes_again_is_left_out(tmp_path: Path) -> None:
     with Recorder(path, 16, 16, share=1.0) as recorder:
         for step in (0, 1, 2, 1, 2, 3):
             recorder.add(plain(RED, 16, 16), step)
+        recorder.add(plain(RED, 16, 16), 3, last=True)
     assert read_steps(path) == [0, 1, 2, 3]
 
 
@@ -192,6 +191,19 @@ def test_a_trajectory_cut_anywhere_can_be_rendered(tmp_path: Path, kept: float) 
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data))])
     assert 30 * kept - 3 <= len(read_steps(path)) <= 30
+    assert render_video(path, tmp_path / "video.mp4", seconds=1) == 30
+    with av.open(str(tmp_path / "video.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 30
+
+
+def test_a_damaged_trajectory_still_makes_a_whole_video(tmp_path: Path) -> None:
+    path = tmp_path / "trajectory.mkv"
+    noise = torch.Generator().manual_seed(0)
+    record(path, [torch.rand(3, 32, 32, generator=noise) for _ in range(30)])
+    data = bytearray(path.read_bytes())
+    for at in range(len(data) // 3, 2 * len(data) // 3, 7):
+        data[at] = 0
+    path.write_bytes(data)
     assert render_video(path, tmp_path / "video.mp4", seconds=1) == 30
     with av.open(str(tmp_path / "video.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 30
@@ -278,23 +290,24 @@ def test_short_runs_make_a_whole_video(tmp_path: Path, steps: int, seconds: floa
 
 def test_pace_shows_all_time_and_both_ends() -> None:
     steps = [*range(250), *range(250, 375, 2), *range(375, 500, 3), 499]
-    shown = pace(steps, 255)
-    assert sum(shown) == 255
-    assert shown[0] >= 1
-    assert shown[-1] >= 1
-    early, late = sum(shown[:51]), sum(shown[-20:])
+    moments = pace(steps, 255)
+    assert len(moments) == 255
+    assert moments == sorted(moments)
+    assert (moments[0], moments[-1]) == (0, len(steps) - 1)
+    early, late = sum(m <= 50 for m in moments), sum(m >= len(steps) - 20 for m in moments)
     assert early > 50 > late  # 50 steps at the start get more of the time than 60 at the end
-    assert pace([3], 7) == [7]
-    assert pace([0, 10], 1) == [1, 0]
+    assert pace([3], 7) == [0] * 7
+    assert pace([0, 10], 1) == [0]
+    assert pace([0, 10], 5, ease=1, between=True) == [0, 0.25, 0.5, 0.75, 1]
 
 
 @pytest.mark.parametrize(
     "wrong",
     [{"fps": 0}, {"fps": 241}, {"seconds": 0}, {"seconds": 4000}, {"hold": -1}, {"seconds": float("nan")}],
 )
-def test_wrong_times_are_refused(tmp_path: Path, wrong: dict[str, float]) -> None:
+def test_wrong_times_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
-        render_video(tmp_path / "trajectory.mkv", tmp_path / "video.mp4", **wrong)
+        Film(**wrong)  # type: ignore[arg-type]
 
 
 def test_what_is_no_trajectory_is_named(tmp_path: Path) -> None:
@@ -312,7 +325,7 @@ def test_a_video_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pyte
     record(tmp_path / "trajectory.mkv", fade(3))
     path = tmp_path / "video.mp4"
     path.write_bytes(b"old")
-    monkeypatch.setattr(video, "_even", lambda frame: (_ for _ in ()).throw(OSError(28, "No space left")))
+    monkeypatch.setattr(encoders, "_even", lambda frame: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(ResourceError, match="disk is full"):
         render_video(tmp_path / "trajectory.mkv", path)
     assert path.read_bytes() == b"old"

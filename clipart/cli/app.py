@@ -9,9 +9,10 @@ import typer
 
 from clipart import __version__
 from clipart.cli.group import MAIN_JOB, Command, MainJobGroup
-from clipart.cli.make import make
+from clipart.cli.make import make, replay
 from clipart.cli.models import models
 from clipart.cli.options import Json, NoColor, Words, option
+from clipart.cli.runs import plot, resume, sheet, show, video
 
 AWAY = "text to keep away from, weight -0.5 (repeatable)"
 
@@ -22,6 +23,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(MAIN_JOB, cls=Command, short_help='make a picture; needs no name: clipart "PROMPT"')(make)
+app.command(cls=Command, short_help="go on with a run where it stopped")(resume)
+app.command(cls=Command, short_help="run again what made a picture, with changes")(replay)
+app.command(cls=Command, short_help="print the recipe in a picture or film")(show)
+app.command(cls=Command, short_help="make another film of a run")(video)
+app.command(cls=Command, short_help="put the pictures of runs on one sheet")(sheet)
+app.command(cls=Command, short_help="draw scores, losses and rates over the steps")(plot)
 app.command(cls=Command, short_help="list, fetch, check and remove models")(models)
 
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import signal
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from clipart.cli.interrupts import Interrupts
-from clipart.cli.options import read_outputs, read_recipe, with_options
-from clipart.cli.progress import progress_for
+from clipart.cli.drive import drive
+from clipart.cli.options import Source, read_outputs, read_recipe, with_options
 from clipart.cli.sink import Invocation, Sink
+from clipart.cli.summary import again
 
 if TYPE_CHECKING:
+    from clipart.cli.drive import Consumer
     from clipart.recipe import Recipe
-
-STOPPING = "stopping after this step, then saving what there is; once more stops at once"
-DIVERGED = "the optimisation left the numbers. Try a lower --lr, or another --optimizer."
+    from clipart.run import Result
 
 
-@with_options
+@with_options()
 def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     """Make a picture of a prompt."""
     invocation: Invocation = context.obj
@@ -28,48 +27,52 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     recipe, outputs = read_recipe(words, given).resolve(), read_outputs(given)
     if words == list(invocation.typed):
         _mind_the_commands(sink, words[0], context)
+    _fetch(sink, given)
     _run(sink, invocation, recipe, outputs, seed_given=given["seed"] is not None)
 
 
 def _run(
     sink: Sink, invocation: Invocation, recipe: Recipe, outputs: dict[str, Any], seed_given: bool
 ) -> None:
-    from clipart.cli.summary import again, done_event, summarise
+    def job(consumers: list[Consumer], stop_now: Callable[[], bool]) -> Result:
+        from clipart.run import Outputs, run
 
-    told = False
+        return run(recipe, Outputs(**outputs), consumers, stop_now)
 
-    def stop_now() -> bool:
-        nonlocal told
-        if interrupts.stop_now() and not told:
-            told = True
-            sink.note(STOPPING, style="yellow")
-        return interrupts.stop_now()
-
-    sink.event("start", recipe=recipe.model_dump(mode="json"))
-    with Interrupts() as interrupts:
-        try:
-            with progress_for(sink, recipe) as progress:
-                from clipart.run import Outputs, run  # torch and all: seconds
-
-                if interrupts.stop_now():
-                    raise KeyboardInterrupt
-                result = run(recipe, Outputs(**outputs), [progress], stop_now)
-        except KeyboardInterrupt:
-            code = interrupts.exit_code or 130
-            sink.error("Stopped at once; the files of this run are not complete.", "interrupted", code)
-            raise typer.Exit(code) from None
-    code = interrupts.exit_code or {"interrupted": 130, "diverged": 1}.get(result.stop, 0)
-    command = again(invocation.typed, result.recipe, seed_given)
-    sink.event("done", **done_event(result, code, command))
-    sink.show(*summarise(result, command, _signal_name(interrupts.signal)))
-    sink.brief(str(result.paths["picture"]))
-    if result.stop == "diverged":
-        sink.error(DIVERGED, "run", code)
-    raise typer.Exit(code)
+    drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, seed_given))
 
 
-def _signal_name(number: int | None) -> str:
-    return "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"
+@with_options(words=Source)
+def replay(context: typer.Context, words: list[str] | None, **given: Any) -> None:
+    """Run again what made a picture, a film or a run's folder, changed by the options that are typed.
+
+    A prompt behind the file takes the place of the old one. A recipe from elsewhere chooses no file of yours:
+    a picture to start from, and a model in a file, must be typed again.
+    """
+    from clipart.cli.replay import read_replay, warn_of_differences
+
+    invocation: Invocation = context.obj
+    sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
+    recipe, origin = read_replay(words, given)
+    outputs = read_outputs(given)
+    _fetch(sink, given)
+
+    def job(consumers: list[Consumer], stop_now: Callable[[], bool]) -> Result:
+        from clipart.run import Outputs, run
+
+        warn_of_differences(sink, origin, recipe)
+        return run(recipe, Outputs(**outputs), consumers, stop_now)
+
+    drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, recipe.seed is not None))
+
+
+def _fetch(sink: Sink, given: dict[str, Any]) -> None:
+    """Fetch what is missing of the models that were typed; those that only a recipe names are not fetched."""
+    named = [*(given["clip"] or ()), *([given["judge"]] if given["judge"] else [])]
+    if named:
+        from clipart.cli.models import fetch_named
+
+        fetch_named(sink, named)
 
 
 def _mind_the_commands(sink: Sink, prompt: str, context: typer.Context) -> None:

@@ -60,6 +60,9 @@ Quiet = Annotated[
     bool, option("--quiet", "-q", about="just the path of the picture on stdout", panel="Output")
 ]
 NoColor = Annotated[bool, option("--no-color", about="no colours, as with NO_COLOR=1", panel="Output")]
+NoMetadata = Annotated[
+    bool, option("--no-metadata", about="leave the recipe out of picture and film", panel="Output")
+]
 
 PRESET = "settings to begin with: a name or a TOML file"
 SIZE = "width x height in pixels, or one number for both"
@@ -83,16 +86,24 @@ OWN: dict[str, Any] = {
     "video_seconds": _own(
         float, "--video-seconds", about=FILM_SECONDS, value=10, min=0.1, max=3600, panel="Output"
     ),
+    "no_metadata": NoMetadata,
     "json": Json,
     "quiet": Quiet,
     "no_color": NoColor,
 }
 Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="what to draw, in quotes")]
+Source = Annotated[
+    list[str] | None, typer.Argument(metavar="FILE", help="a picture, film or run; then a new prompt")
+]
 
 
-def with_options(job: F) -> F:
-    """Give `job(context, words, **given)` the signature that Typer reads: a parameter for each option."""
-    annotations: dict[str, Any] = {"context": typer.Context, "words": Words} | dict(_options())
+def with_options(words: Any = Words) -> Callable[[F], F]:
+    """Give a job `(context, words, **given)` the signature that Typer reads: a parameter for each option."""
+    return lambda job: _with_options(job, words)
+
+
+def _with_options(job: F, words: Any) -> F:
+    annotations: dict[str, Any] = {"context": typer.Context, "words": words} | dict(_options())
     job.__annotations__ = annotations | {"return": None}
     parameters = [
         inspect.Parameter(
@@ -173,11 +184,15 @@ def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
 
     prompt = one_prompt(words)
     prompts.parse(prompt)  # first, as its message points at the character
-    settings = {name: given[name] for name in knobs() if given.get(name) is not None}
-    settings |= _sides(given)
+    settings = typed_settings(given) | read_size(given)
     recipe = make_recipe(_with_preset(given.get("preset"), settings | {"prompt": prompt}))
     prompts.parse(recipe.prompt, no=recipe.no)
     return recipe
+
+
+def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the recipe that were typed."""
+    return {name: given[name] for name in knobs() if given.get(name) is not None}
 
 
 def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
@@ -205,7 +220,7 @@ def _with_preset(name: str | None, typed: dict[str, Any]) -> dict[str, Any]:
 _SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")
 
 
-def _sides(given: dict[str, Any]) -> dict[str, int]:
+def read_size(given: dict[str, Any]) -> dict[str, int]:
     """Read `--size`: 512x384, or 512 for a square.
 
     Raises:
@@ -244,12 +259,13 @@ def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
     file: Path | None = given.get("output")
     names = ("folder", "video", "fps", "video_seconds")
     chosen: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
+    plain = {"metadata": False} if given.get("no_metadata") else {}
     if file is None:
-        return chosen
+        return chosen | plain
     if file.is_dir():
         example = file / "apple.png"
         raise UsageError(f"--output {file} is a folder. Type a file such as {example}, or --folder {file}.")
     if chosen and chosen != {"video": "none"}:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
         raise UsageError(f"--output writes just the picture: leave it out, or leave out {flags}.")
-    return {"folder": None, "file": file, "video": "none"}
+    return {"folder": None, "file": file, "video": "none"} | plain

@@ -11,8 +11,12 @@ from clipart.cli.progress import Narrow, clock, parts, percent, readings, speed
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from clipart.iterates import Iterate
     from clipart.recipe import Recipe
     from clipart.run import Result
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+LEAST = 0.1  # a match that is never higher than this is drawn low
 
 
 def stop_reason(result: Result, signal_name: str = "Ctrl-C") -> str:
@@ -29,12 +33,46 @@ def stop_reason(result: Result, signal_name: str = "Ctrl-C") -> str:
     }[result.stop]
 
 
-def summarise(result: Result, again: str, signal_name: str) -> list[RenderableType]:
+class Trace:
+    """A consumer that remembers how the least match of the wanted parts went, and draws it on one line."""
+
+    def __init__(self, most: int = 4096) -> None:
+        self._seen: list[float] = []
+        self._step, self._most = -1, most
+
+    def __call__(self, it: Iterate) -> None:
+        """Take in a new look of the judge."""
+        wanted = [reading.match for reading in it.check.readings if reading.weight > 0]
+        if it.check.step == self._step or not wanted:
+            return
+        self._step = it.check.step
+        self._seen.append(min(wanted))
+        if len(self._seen) > self._most:
+            del self._seen[1:-1:2]
+
+    def line(self, encoding: str = "utf-8", width: int = 40) -> str:
+        """Return it as a row of blocks with the first and last value, empty if there is nothing to see."""
+        if len(self._seen) < 3 or not encoding.lower().startswith("utf"):
+            return ""
+        blocks = sparkline(self._seen, width, LEAST)
+        return f"{percent(self._seen[0])} {blocks} {percent(self._seen[-1])}"
+
+
+def sparkline(values: Sequence[float], width: int = 40, least: float = 1e-9) -> str:
+    """Return `values` as at most `width` blocks: lowest for 0, highest for the largest (or `least`)."""
+    if len(values) > width:
+        values = [values[round(k * (len(values) - 1) / (width - 1))] for k in range(width)]
+    top = max(*values, least)
+    return "".join(BLOCKS[min(len(BLOCKS) - 1, int(max(0.0, v) / top * len(BLOCKS)))] for v in values)
+
+
+def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> list[RenderableType]:
     """Return the summary of a run, to be printed line by line."""
     from rich.text import Text
 
     stepping = result.timings.get("steps", result.seconds)
-    rate = f"   {speed(result.steps / stepping)}" if stepping and result.steps else ""
+    taken = result.steps - result.first
+    rate = f"   {speed(taken / stepping)}" if stepping and taken else ""
     rows = [
         ("stopped", stop_reason(result, signal_name)),
         ("time", f"{clock(result.seconds)}{rate}"),
@@ -42,7 +80,11 @@ def summarise(result: Result, again: str, signal_name: str) -> list[RenderableTy
         *((name, str(path)) for name, path in result.paths.items()),
         ("again", again),
     ]
-    styles = {"picture": "bold cyan", "again": "green"}
+    if result.stop == "interrupted" and "log" in result.paths:
+        rows.append(("go on", shlex.join(["clipart", "resume", str(result.paths["log"].parent)])))
+    if trace:
+        rows.insert(0, ("match", trace))
+    styles = {"picture": "bold cyan", "again": "green", "go on": "green"}
     lines = [Text.assemble((f" {n:<8} ", "dim"), (value, styles.get(n, ""))) for n, value in rows]
     return ["", Narrow(parts(result.check, result.recipe.target)), "", *lines, ""]
 
@@ -53,10 +95,10 @@ def done_event(result: Result, exit_code: int, again: str) -> dict[str, Any]:
         "stop": result.stop,
         "steps": result.steps,
         "seconds": result.seconds,
-        "timings": result.timings,
         "seed": result.recipe.seed,
         "readings": readings(result.check),
         "paths": {name: str(path) for name, path in result.paths.items()},
+        "timings": result.timings,
         "again": again,
         "exit_code": exit_code,
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SLUG_BYTES = 48
+_XMP = "XML:com.adobe.xmp"
 MAX_TEXT_BYTES = 1024 * 1024  # Pillow refuses to read more than this from one text chunk
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _WEIGHTS = re.compile(rf"::(?:{_NUMBER}(?=\s|$))?|:\s*{_NUMBER}\s*(?=\))")
@@ -161,9 +162,36 @@ def save_png(image: Tensor | Image, path: Path, text: Mapping[str, str] | None =
             raise ValueError(f"{key!r} is no PNG keyword: 1 to 79 characters of printable Latin-1")
         if len(value.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
             raise ClipartError(f"{path}: the text {key!r} is larger than a PNG reader accepts (1 MiB).")
-        info.add_text(key, value)
+        if key == _XMP:
+            info.add_itxt(key, value)  # the one form that its specification allows
+        else:
+            info.add_text(key, value)
     with atomic(path) as temporary:
         picture.save(temporary, format="PNG", pnginfo=info, icc_profile=srgb_profile(), optimize=False)
+
+
+def open_picture(path: Path) -> Image:
+    """Read a picture as RGB, what is transparent on white.
+
+    Raises:
+        UsageError: no such file, no picture, or one of too many pixels.
+    """
+    import warnings
+
+    from PIL import Image as PilImage
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PilImage.DecompressionBombWarning)
+            with PilImage.open(path) as opened:
+                picture = opened.convert("RGBA")
+    except (PilImage.DecompressionBombError, PilImage.DecompressionBombWarning):
+        raise UsageError(f"{path}: the picture has too many pixels.") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a picture"
+        raise UsageError(f"{path}: could not be read ({reason}).") from None
+    white = PilImage.new("RGBA", picture.size, "white")
+    return PilImage.alpha_composite(white, picture).convert("RGB")
 
 
 def srgb_profile() -> bytes:

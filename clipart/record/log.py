@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from clipart.errors import ClipartError
 from clipart.iterates import Reading
-from clipart.record.files import explain
+from clipart.record.files import atomic, explain
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
@@ -116,6 +116,24 @@ def _cut_torn_line(path: Path) -> None:
                 break
             end = start
         file.truncate(end)
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Take the lines after `step` out of a log, and its end if it has one, so that the run can go on.
+
+    Raises:
+        UsageError, ResourceError, ClipartError: `path` cannot be written; a line that is no line of a log.
+    """
+    if not path.exists():
+        return
+    with atomic(path) as temporary, path.open("rb") as old, temporary.open("wb") as new:
+        for number, raw in enumerate(old, 1):
+            if not raw.endswith(b"\n") or _parse(path, number, raw).step > step:
+                break
+            line = json.loads(raw)
+            if line.pop("stop", None) is not None:
+                raw = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            new.write(raw)
 
 
 def read_log(path: Path) -> list[LogLine]:

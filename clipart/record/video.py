@@ -1,22 +1,20 @@
-"""The trajectory of a run, recorded as it happens, and the video that is made of it.
+"""The trajectory of a run, recorded as it happens.
 
 A trajectory is a Matroska file that grows by one whole frame at a time, so that a run that is killed leaves
 a film that plays up to its last frame. Its time stamps are steps, at `STEPS_PER_SECOND`: it can be rendered
-to a video of any length later, and a run that goes on knows where it was.
+to a film of any length later (`clipart.record.render`), and a run that goes on knows where it was.
 """
 
 from __future__ import annotations
 
-import bisect
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from clipart.errors import ClipartError, UsageError
-from clipart.record.files import atomic, explain
+from clipart.errors import ClipartError
+from clipart.record.files import explain
 
 if TYPE_CHECKING:
     import av
@@ -28,11 +26,9 @@ if TYPE_CHECKING:
 STEPS_PER_SECOND = 25  # how fast a trajectory plays by itself; 40 ms a step is exact in Matroska's clock
 MAX_SIDE = 1920  # pixels; larger pictures are filmed smaller, as what plays videos expects
 DENSE = 125  # steps: the gap between two recorded steps is step // DENSE, at least 1
-EASE = 1.6  # of the motion's time u in [0, 1], the film is at step u ** EASE of the run
 GRACE = 0.5  # seconds that recording may take before its share of the run's time is looked at
 # Measured on 256 x 256 noise of 8 %: 0.9 ms and 20 kB a frame, 38 dB. The next preset takes 2.5 ms and 14 kB.
 _RECORD = {"preset": "ultrafast", "crf": "14", "tune": "zerolatency"}
-_RENDER = {"preset": "veryfast", "crf": "18"}
 _BT709, _LIMITED_RANGE = 1, 1
 
 
@@ -92,7 +88,7 @@ class Recorder:
         self._last = -1
         self._closed = False
         self._began = time.perf_counter()
-        with _plain_errors(self._part):
+        with plain_errors(self._part):
             self._open()
 
     def _open(self) -> None:
@@ -105,7 +101,7 @@ class Recorder:
         self._stream = self._container.add_stream("libx264", STEPS_PER_SECOND, options=_RECORD)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv444p"
-        _set_colours(self._stream.codec_context)
+        set_colours(self._stream.codec_context)
         self._stream.codec_context.thread_count = 1
 
     def __call__(self, it: Iterate) -> None:
@@ -122,7 +118,7 @@ class Recorder:
             return
         if not last and not self._is_due(step, now - self._began):
             return
-        with _plain_errors(self._part):
+        with plain_errors(self._part):
             frame = to_frame(image, self._size)
             frame.pts = step
             for packet in self._stream.encode(frame):
@@ -140,7 +136,7 @@ class Recorder:
         if self._closed:
             return
         self._closed = True
-        with _plain_errors(self._part):
+        with plain_errors(self._part):
             try:
                 if self.frames:
                     for packet in self._stream.encode():
@@ -159,64 +155,6 @@ class Recorder:
         self.close()
 
 
-def render_video(
-    trajectory: Path,
-    path: Path,
-    fps: int = 30,
-    seconds: float = 10.0,
-    hold: float = 1.5,
-    last: Tensor | None = None,
-) -> int:
-    """Render `trajectory` to `path` as MP4 (H.264, yuv420p, crf 18, fast start); return its count of frames.
-
-    The video is `seconds` long at `fps` frames a second. The motion is eased, so that the early, fast part of
-    the run gets its share of the time; then the last picture is held for `hold` seconds, at most half of the
-    video: `last`, (3, H, W) RGB in [0, 1] of any size, or else the last recorded one. Odd sizes are padded to
-    even ones by repeating the edge. Written atomically, in constant memory; a trajectory that a crash cut
-    short is rendered as far as it goes.
-
-    Raises:
-        UsageError: `fps` not from 1 to 240, `seconds` not from 0.1 to 3600, `hold` negative.
-        UsageError, ResourceError, ClipartError: no frame in `trajectory`, or `path` cannot be written.
-    """
-    import imageio.v3 as iio
-    from imageio.plugins.pyav import PyAVPlugin
-
-    if not 1 <= fps <= 240:
-        raise UsageError(f"fps = {fps} is out of range: a video has 1 to 240 frames a second.")
-    if not 0.1 <= seconds <= 3600 or not hold >= 0:
-        raise UsageError(
-            f"seconds = {seconds}, hold = {hold}: a video takes 0.1 to 3600 seconds, a hold 0 up."
-        )
-    total = max(1, round(seconds * fps))
-    held = min(round(hold * fps), total // 2)
-    repeats = pace(read_steps(trajectory), total - held)
-    with (
-        atomic(path) as temporary,
-        _plain_errors(path),
-        iio.imopen(temporary, "w", plugin=PyAVPlugin, options={"movflags": "faststart"}) as video,
-    ):
-        video.init_video_stream("libx264", fps=fps, pixel_format="yuv420p")
-        # imageio has no public way to the encoder's options.
-        stream: Any = video._video_stream
-        stream.options = dict(_RENDER)
-        _set_colours(stream.codec_context)
-        stream.codec_context.thread_count = 2
-        frame, written = None, 0
-        for frame, repeat in zip(read_frames(trajectory), repeats, strict=False):
-            if repeat:
-                planes = _even(frame)
-            for _ in range(repeat):
-                video.write_frame(planes, pixel_format="yuv444p")
-            written += repeat
-        if frame is None:
-            raise ClipartError(f"{trajectory}: no frame in it.")
-        planes = _even(frame if last is None else to_frame(last, (frame.width, frame.height)))
-        for _ in range(total - written):
-            video.write_frame(planes, pixel_format="yuv444p")
-    return total
-
-
 def read_steps(trajectory: Path) -> list[int]:
     """Return the steps that `trajectory` has a frame of, in order, without decoding it.
 
@@ -230,7 +168,7 @@ def read_steps(trajectory: Path) -> list[int]:
                 steps.append(round(packet.pts * packet.time_base * STEPS_PER_SECOND))
     if not steps:
         raise ClipartError(f"{trajectory}: no frame in it.")
-    return steps
+    return sorted(steps)  # packets of other films may be in another order than frames
 
 
 def read_frames(trajectory: Path) -> Iterator[av.VideoFrame]:
@@ -260,17 +198,6 @@ def _open_trajectory(path: Path) -> Iterator[InputContainer]:
         # Cut off in the middle of a frame: what came before it is good.
 
 
-def pace(steps: Sequence[int], count: int) -> list[int]:
-    """Return how often each frame recorded at `steps` is shown in a motion that takes `count` frames."""
-    shown = [0] * len(steps)
-    first, length = steps[0], steps[-1] - steps[0]
-    middles = [(a + b) / 2 for a, b in pairwise(steps)]
-    for k in range(count):
-        step = first + length * (k / max(1, count - 1)) ** EASE
-        shown[bisect.bisect_left(middles, step)] += 1
-    return shown
-
-
 def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
     """Return `image`, (3, H, W) RGB in [0, 1], as a frame of `size` (width, height) in yuv444p, BT.709."""
     import av
@@ -285,20 +212,14 @@ def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
     )
 
 
-def _even(frame: av.VideoFrame) -> Any:
-    import numpy as np
-
-    return np.pad(frame.to_ndarray(), ((0, 0), (0, frame.height % 2), (0, frame.width % 2)), mode="edge")
-
-
-def _set_colours(context: Any) -> None:
+def set_colours(context: Any) -> None:
     """Say what the numbers mean; without this, players guess by the size of the picture."""
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = _LIMITED_RANGE
 
 
 @contextmanager
-def _plain_errors(path: Path) -> Iterator[None]:
+def plain_errors(path: Path) -> Iterator[None]:
     """Turn what PyAV and the system say about `path` into errors for a person."""
     import av
 

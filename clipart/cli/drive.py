@@ -1,0 +1,72 @@
+"""A run from its first step to its summary: progress, signals, exit code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from clipart.cli.interrupts import Interrupts
+from clipart.cli.progress import Progress, progress_for
+from clipart.cli.sink import Sink
+from clipart.cli.summary import Trace, done_event, summarise
+
+if TYPE_CHECKING:
+    from clipart.iterates import Iterate
+    from clipart.recipe import Recipe
+    from clipart.run import Result
+
+    Consumer = Callable[[Iterate], None]
+    Job = Callable[[list[Consumer], Callable[[], bool]], Result]
+
+STOPPING = "stopping after this step, then saving what there is; once more stops at once"
+DIVERGED = "the optimisation left the numbers. Try a lower --lr, or another --optimizer."
+
+
+def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) -> None:
+    """Run `job(consumers, stop_now)`, show how it goes and what came of it, and exit with its code.
+
+    `recipe` is what the progress is measured by; `again` gives the command that repeats the result.
+    """
+    told, trace = False, Trace()
+
+    def stop_now() -> bool:
+        nonlocal told
+        if interrupts.stop_now() and not told:
+            told = True
+            sink.note(STOPPING, style="yellow")
+        return interrupts.stop_now()
+
+    sink.event("start", recipe=recipe.model_dump(mode="json"))
+    with Interrupts() as interrupts:
+        try:
+            with progress_for(sink, recipe) as progress:
+                result = _load_and_run(job, [progress, trace], interrupts, stop_now)
+        except KeyboardInterrupt:
+            code = interrupts.exit_code or 130
+            sink.error("Stopped at once; the files of this run are not complete.", "interrupted", code)
+            raise typer.Exit(code) from None
+    code = interrupts.exit_code or {"interrupted": 130, "diverged": 1}.get(result.stop, 0)
+    command = again(result)
+    sink.event("done", **done_event(result, code, command))
+    sink.show(*summarise(result, command, _signal_name(interrupts.signal), trace.line(sink.out.encoding)))
+    sink.brief(str(result.paths["picture"]))
+    if result.stop == "diverged":
+        sink.error(DIVERGED, "run", code)
+    raise typer.Exit(code)
+
+
+def _load_and_run(
+    job: Job, consumers: list[Progress | Trace], interrupts: Interrupts, stop_now: Callable[[], bool]
+) -> Result:
+    import clipart.run  # noqa: F401 (torch and all: seconds)
+
+    if interrupts.stop_now():
+        raise KeyboardInterrupt
+    return job([*consumers], stop_now)
+
+
+def _signal_name(number: int | None) -> str:
+    return "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"

@@ -1,0 +1,253 @@
+"""What a picture or a film says about how it was made: in the words of others, and in ours.
+
+Ours is JSON under the key `clipart`: the recipe, the SHA-256 of every model, the versions of what ran. It is
+data only: `read_origin` gives values that a recipe accepts, and `require_harmless` refuses those that would
+read a file.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from clipart.errors import UsageError
+from clipart.models.registry import HUB, entries
+from clipart.presets import load_recipe
+from clipart.recipe import Recipe, make_recipe
+from clipart.record.tags import OURS, THEIRS, XMP, read_tags
+
+FORMAT = 1
+MAX_LINES = 8  # of what is wrong with a recipe
+PACKAGES = ("clipart", "torch", "open_clip_torch", "kornia")
+# IPTC's word for what this is: https://cv.iptc.org/newscodes/digitalsourcetype/
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"
+    xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+    Iptc4xmpExt:DigitalSourceType="{source}" xmp:CreatorTool="{tool}">
+   <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{text}</rdf:li></rdf:Alt></dc:description>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="r"?>"""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a picture was made: `models` maps names to SHA-256, `versions` packages to what was installed."""
+
+    recipe: Recipe
+    models: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return our own form of it, which `parse_origin` reads."""
+        values = {
+            "format": FORMAT,
+            "recipe": self.recipe.model_dump(mode="json", exclude_none=True),
+            "models": dict(self.models),
+            "versions": dict(self.versions),
+        }
+        return json.dumps(values, ensure_ascii=True, separators=(",", ":"))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide a picture, "0+unknown" where one is not installed."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "0+unknown"
+    return found
+
+
+def model_hashes(recipe: Recipe) -> dict[str, str]:
+    """Return the SHA-256 of the weights of every model that `recipe` names.
+
+    Raises:
+        ModelError: one is not on this machine.
+    """
+    from clipart.critic.clip import split_weight
+    from clipart.critic.source import find_source
+    from clipart.models.home import sha256
+
+    names = [split_weight(spec)[0] for spec in recipe.clip] + [recipe.judge or ""]
+    hashes = {}
+    for name in dict.fromkeys(filter(None, names)):
+        source = find_source(name)
+        hashes[name] = source.digest or sha256(source.weights)
+    if "vqgan" in {recipe.canvas, *(stage.canvas for stage in recipe.stages)}:
+        from clipart.models.vqgan import EMBEDDED
+
+        path = EMBEDDED.get(recipe.vqgan, Path(recipe.vqgan))
+        hashes[f"vqgan {recipe.vqgan}"] = sha256(path)
+    return hashes
+
+
+def infotext(origin: Origin) -> str:
+    """Return it as AUTOMATIC1111's web UI writes it under `parameters`, so that galleries can show it."""
+    recipe = origin.recipe
+    lines = [" ".join(recipe.prompt.split())]
+    if recipe.no:
+        lines.append(f"Negative prompt: {' '.join(', '.join(recipe.no).split())}")
+    first = recipe.clip[0]
+    values = {
+        "Steps": recipe.steps,
+        "Sampler": recipe.optimizer,
+        "Seed": recipe.seed,
+        "Size": f"{recipe.width}x{recipe.height}",
+        "Model hash": next(iter(origin.models.values()), "")[:10],
+        "Model": first if len(recipe.clip) == 1 else " + ".join(recipe.clip),
+        "Version": f"clipart {origin.versions.get('clipart', '')}".strip(),
+    }
+    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in values.items() if value != ""))
+    return "\n".join(lines)
+
+
+def _quoted(value: object) -> str:
+    """Quote a value as the web UI does, if its separators are in it."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if set(text) & set(',:\n"') else text
+
+
+def xmp(origin: Origin) -> str:
+    """Return an XMP packet: made by a trained model, with what, and the infotext as description."""
+    tool = f"clipart {origin.versions.get('clipart', '')}".strip()
+    return _XMP.format(source=_SOURCE_TYPE, tool=escape(tool), text=escape(infotext(origin), quote=False))
+
+
+def tags(origin: Origin) -> dict[str, str]:
+    """Return everything that a file is to carry, by keyword: `parameters`, `clipart` and the XMP packet."""
+    return {THEIRS: infotext(origin), OURS: origin.to_json(), XMP: xmp(origin)}
+
+
+def read_origin(path: Path) -> Origin:
+    """Read how a file was made: a PNG, WebP, GIF, MP4 or WebM of ours, a recipe.toml, or a run's folder.
+
+    Raises:
+        UsageError: there is no such file, nothing of ours in it, or something that no recipe accepts.
+    """
+    if path.is_dir():
+        path = path / "recipe.toml"
+    if path.suffix.lower() == ".toml":
+        recipe = load_recipe(path)
+        _require_readable(recipe)
+        return Origin(recipe)
+    found = read_tags(path)
+    if OURS not in found:
+        hint = " It has the settings of another program, which `clipart show` prints." if found else ""
+        raise UsageError(f"{path}: no recipe of clipart's in it.{hint}")
+    try:
+        return parse_origin(found[OURS])
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def parse_origin(text: str) -> Origin:
+    """Read what `Origin.to_json` wrote, or somebody else did.
+
+    Raises:
+        UsageError: it is not of this format, or no recipe accepts it; the message names the culprit.
+    """
+    try:
+        values = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise UsageError("the recipe in it is broken JSON.") from None
+    if not isinstance(values, dict) or not isinstance(values.get("recipe"), dict):
+        raise UsageError("the recipe in it is not of a form that clipart writes.")
+    if values.get("format") != FORMAT:
+        raise UsageError(
+            f"its recipe has format {_short(values.get('format'))}; this clipart reads {FORMAT}. "
+            "Another version of clipart wrote it."
+        )
+    try:
+        recipe = make_recipe(values["recipe"])
+    except UsageError as error:  # it quotes what is wrong, however long that is
+        lines = str(error).split("\n")[:MAX_LINES]
+        raise UsageError("\n".join(_short(line, 200) for line in lines)) from None
+    _require_readable(recipe)
+    return Origin(recipe, _texts(values.get("models")), _texts(values.get("versions")))
+
+
+def _require_readable(recipe: Recipe) -> None:
+    """Refuse text that could drive a terminal."""
+    for string in _strings(recipe.model_dump(mode="json")):
+        if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" for char in string):
+            raise UsageError(f"the recipe in it has a control character, in {_short(string)}")
+
+
+def require_harmless(recipe: Recipe, typed: Mapping[str, Any]) -> None:
+    """Refuse a recipe from elsewhere that would read a file, unless the person has `typed` that setting too.
+
+    Raises:
+        UsageError: naming the setting and what to type.
+    """
+    names: dict[str, tuple[str, ...]] = {
+        "init": (recipe.init,) if recipe.init is not None else (),
+        "clip": tuple(name for name in recipe.clip if _is_file(name)),
+        "judge": (recipe.judge,) if recipe.judge and _is_file(recipe.judge) else (),
+        "vqgan": (recipe.vqgan,) if recipe.vqgan not in _known("vqgan") else (),
+    }
+    for key, files in names.items():
+        if files and typed.get(key) is None:
+            raise UsageError(
+                f"The recipe reads the file {_short(files[0])} ({key}), and a recipe from elsewhere must not "
+                f"choose files of yours. If you want that, say so: --{key} {_short(files[0])}"
+            )
+
+
+def _is_file(name: str) -> bool:
+    return not name.startswith(HUB) and (name.startswith("local-dir:") or "@" in name)
+
+
+def _known(kind: str) -> set[str]:
+    return {"tiny", *(entry.name for entry in entries() if entry.kind == kind)}
+
+
+def differences(origin: Origin, models: Mapping[str, str]) -> list[str]:
+    """Return in words what is not as it was when the picture was made, so that another one may come out."""
+    here = versions()
+    found = [
+        f"{name} was {version}, here it is {here[name]}"
+        for name, version in origin.versions.items()
+        if name in here and here[name] != version
+    ]
+    return found + [
+        f"the weights of {name} are others than they were"
+        for name, digest in origin.models.items()
+        if name in models and models[name] != digest
+    ]
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [string for pair in value.items() for each in pair for string in _strings(each)]
+    return [string for each in value for string in _strings(each)] if isinstance(value, list) else []
+
+
+def _texts(values: Any) -> dict[str, str]:
+    """Return a small table of text; anything else counts as not given."""
+    if not isinstance(values, dict) or len(values) > 100:
+        return {}
+    return {key[:200]: value[:200] for key, value in values.items() if isinstance(value, str)}
+
+
+def _short(value: object, most: int = 60) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(char if char.isprintable() else "?" for char in text[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 3]}..."

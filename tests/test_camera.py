@@ -1,0 +1,100 @@
+"""The camera: where it goes, on every canvas, and that it leaves what does not move alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from clipart.canvas import build_canvas
+from clipart.canvas.camera import moved
+from clipart.loop import go_on, iterate
+from clipart.recipe import make_recipe
+from clipart.session import Session
+
+SIZE = 33
+
+
+def dot(x: int, y: int) -> Tensor:
+    image = torch.zeros(1, 3, SIZE, SIZE)
+    image[..., y - 1 : y + 2, x - 1 : x + 2] = 1
+    return image
+
+
+def place(image: Tensor) -> tuple[float, float]:
+    """The centre of what is light: x, y."""
+    light = image[0, 0]
+    ys, xs = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in light.shape), indexing="ij")
+    return float((xs * light).sum() / light.sum()), float((ys * light).sum() / light.sum())
+
+
+@pytest.mark.parametrize(
+    ("camera", "expected"),
+    [
+        ({}, (22, 16)),
+        ({"pan_x": 4.0}, (18, 16)),
+        ({"pan_y": -3.0}, (22, 19)),
+        ({"spin": 90.0}, (16, 22)),  # clockwise: from the right to below the middle
+        ({"zoom": 1.5}, (25, 16)),
+        ({"zoom": 0.8}, (20.8, 16)),
+    ],
+)
+def test_where_a_dot_goes(camera: dict[str, float], expected: tuple[float, float]) -> None:
+    recipe = make_recipe({"prompt": "a", "width": SIZE, "height": SIZE} | camera)
+    seen = moved(dot(22, 16), recipe)
+    assert place(seen) == pytest.approx(expected, abs=0.3)
+    assert recipe.moves == bool(camera)
+
+
+def test_a_turn_does_not_squeeze() -> None:
+    recipe = make_recipe({"prompt": "a", "width": 64, "height": 32, "spin": 90.0})
+    image = torch.zeros(1, 3, 32, 64)
+    image[..., 15:17, 24:40] = 1  # 16 wide, 2 high
+    seen = moved(image, recipe)[0, 0, :, 16:48] > 0.5  # beyond is the mirror
+    assert (int(seen.any(0).sum()), int(seen.any(1).sum())) == pytest.approx((2, 16), abs=1)
+
+
+@pytest.mark.parametrize("canvas", ["multires", "plain", "fourier"])
+def test_a_canvas_begins_anew_with_what_is_seen(canvas: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    built = build_canvas(
+        make_recipe({"prompt": "a", "canvas": canvas}), torch.rand(1, 3, 24, 24, generator=generator)
+    )
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator))
+    seen = torch.rand(1, 3, 24, 24, generator=generator)
+    built.restart(seen)
+    assert torch.allclose(built(), seen, atol=1e-6)
+
+
+def test_a_run_with_a_camera_moves_and_repeats(settings: dict[str, object]) -> None:
+    still, one, same = (
+        [it.image for it in iterate(make_recipe(settings | camera))]
+        for camera in ({}, {"zoom": 1.2}, {"zoom": 1.2})
+    )
+    assert torch.equal(one[-1], same[-1])
+    assert torch.equal(one[1], still[1])  # it moves between steps, so not before the first
+    assert not torch.equal(one[2], still[2])
+
+
+def test_a_latent_canvas_begins_anew_too(settings: dict[str, object], tmp_path: Path) -> None:
+    from test_vqgan import write
+
+    latent = settings | {"canvas": "vqgan", "vqgan": write(tmp_path, "f2"), "steps": 3}
+    still, one, same = (
+        [it.image for it in iterate(make_recipe(latent | camera))]
+        for camera in ({}, {"spin": 9.0}, {"spin": 9.0})
+    )
+    assert torch.equal(one[-1], same[-1])
+    assert torch.equal(one[1], still[1])
+    assert not torch.equal(one[2], still[2])
+
+
+def test_the_optimiser_keeps_its_memory(settings: dict[str, object]) -> None:
+    session = Session(make_recipe(settings | {"zoom": 1.1, "steps": 3, "optimizer": "adam"}))
+    list(go_on(session))
+    state = session.proposer.optimizer.state_dict()["state"]
+    assert {float(slots["step"]) for slots in state.values()} == {3.0}
