@@ -118,19 +118,20 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--canvas", nargs="+", default=["multires", "vqgan"])
+    parser.add_argument("--canvas", nargs="+", default=None)
     parser.add_argument("--clip", default="tiny")
-    parser.add_argument("--vqgan", default="tiny")
+    parser.add_argument("--vqgan", help="a VQGAN's file, for the latent canvas")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    canvases = args.canvas or ["multires"] + ["vqgan"] * bool(args.vqgan)
     torch.set_num_threads(1)
     clipart.critic.judge.everyday_words = lambda: ["anvil", "cloud", "zebra"]
     chance, bad = random.Random(args.seed), 0  # noqa: S311 (moments, not secrets)
     work = Path(tempfile.mkdtemp())
     try:
         for index in range(args.kills):
-            canvas = args.canvas[index % len(args.canvas)]
+            canvas = canvases[index % len(canvases)]
             recipe = make_recipe(
                 {
                     "prompt": "apple:: tart::",
@@ -140,7 +141,12 @@ def main() -> int:
                     "views": 4,
                     "check_every": 3,
                 }
-                | {"steps": args.steps, "canvas": canvas, "clip": (args.clip,), "vqgan": args.vqgan}
+                | {
+                    "steps": args.steps,
+                    "canvas": canvas,
+                    "clip": (args.clip,),
+                    "vqgan": args.vqgan if canvas == "vqgan" else None,
+                }
                 | {"device": "cpu", "precision": "float32", "stages": STAGES}
             )
             whole = work / f"whole-{canvas}"
@@ -153,7 +159,7 @@ def main() -> int:
             # A sync of each checkpoint's file and folder, of the recipe, the picture, the film: all are hit.
             moment: dict[str, Any] = (
                 {"at_sync": chance.randint(1, 2 * args.steps + 8)}
-                if index // len(args.canvas) % 2
+                if index // len(canvases) % 2
                 else {"after": chance.random() * seconds}
             )
             forked(recipe, folder, **moment)

@@ -37,7 +37,7 @@ stderr nothing, unless the run fails. With `--json`, stdout has one JSON object 
 |---|---|---|
 | `start` | before the first step | `recipe` |
 | `check` | whenever the judge has looked | `step`, `steps`, `seconds`, `total`, `stage`, `readings` |
-| `done` | at the end | `stop`, `steps`, `seconds`, `seed`, `readings`, `paths`, `again`, `exit_code` |
+| `done` | at the end | `stop`, `steps`, `seconds`, `seed`, `readings`, `paths`, `timings`, `again`, `exit_code` |
 | `error` | instead, or after a run that went wrong | `kind`, `message`, `exit_code` |
 
 `parse`, `presets` and `doctor` print one such object, whose `event` is `parse`, `presets`, `preset` or
@@ -50,8 +50,8 @@ terminal; in the last two there is no bar either, but a line at every tenth of t
 
 ## Stopping a run
 
-Ctrl-C or SIGTERM: the step is finished, everything is saved, and the summary says so. A second one stops at
-once.
+Ctrl-C or SIGTERM: the step is finished, everything is saved, and the summary says so, with the command to go
+on. A second one stops at once; even then `clipart resume` goes on from the last checkpoint.
 
 | exit code | meaning |
 |---|---|
@@ -84,6 +84,9 @@ def _lines() -> Iterator[str]:
         if name != "make":
             words = [param.metavar for param in each.params if param.param_type_name == "argument"]
             yield from [f"## {' '.join(['clipart', name, *words])}", "", each.help, ""]
+            if name == "replay":
+                yield from ["It takes every option of the main job.", ""]
+                continue
             yield from [*_table([row for rows in panels(each.params).values() for row in rows]), ""]
     yield TAIL
 

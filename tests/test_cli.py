@@ -68,6 +68,7 @@ class FakeRun:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     run = FakeRun()
     monkeypatch.setattr("clipart.run.run", run)
+    monkeypatch.setattr("clipart.cli.models.fetch_named", lambda sink, names: None)
     return run
 
 
@@ -217,7 +218,7 @@ def test_typers_own_runner_sees_the_same_commands() -> None:
         (["a (red apple"], "\n    ^"),
         (["apple", "--no", "a::b"], "in --no"),
         (["apple", "--steps", "x"], "--steps: it takes a whole number, such as 500."),
-        (["apple", "--lr", "x"], "--lr: it takes a number, such as 0.02."),
+        (["apple", "--lr", "x"], "--lr: it takes a number, such as 0.04."),
         (["apple", "--steps", "0"], "greater than or equal to 1"),
         (["apple", "--canvas", "oil"], "'multires', 'plain', 'fourier'"),
         (["apple", "--seed", "-1"], "seed"),

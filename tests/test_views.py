@@ -11,7 +11,7 @@ from clipart.rng import Streams, stream
 
 STILL = {
     "prompt": "a", "shift": 0, "rotate": 0, "perspective": 0, "jitter": 0, "noise": 0, "erase": 0,
-    "overview": 1, "detail": 1, "views": 4,
+    "overview": 1, "detail": 1, "largest": 1, "views": 4,
 }  # fmt: skip
 
 
@@ -56,7 +56,6 @@ def test_rendering_in_chunks_gives_the_same_views(chunk: int) -> None:
     parts = [views[slice(i, i + chunk)] for i in range(0, 16, chunk)]
     geometry = torch.cat([part.homographies for part in parts])
     assert torch.equal(geometry, views.homographies)
-    # How finely a chunk is sampled depends on its own sizes, so compare with each view rendered alone.
     noise = torch.cat([part.seeds for part in parts])
     assert torch.equal(noise, views.seeds)
     whole_batch = views.render(image, 64)
@@ -110,6 +109,6 @@ def test_noise_and_boxes_are_as_asked() -> None:
 
 def test_gradient_reaches_the_whole_canvas() -> None:
     image = picture().requires_grad_()
-    resample(image, torch.eye(3)[None], torch.ones(1), 32).sum().backward()
+    resample(image, torch.eye(3)[None], (1.0, 1.0), 32).sum().backward()
     assert image.grad is not None
     assert float(image.grad.min()) > 0

@@ -31,6 +31,8 @@ class Views:
     Attributes:
         homographies: (n, 3, 3), view to canvas, both in [-1, 1] coordinates.
         sizes: (n,), side of the view as a part of the canvas's short side.
+        span: smallest and largest size of the step's views, also in a slice of them: it decides how finely
+            they are sampled.
         jitter: (n, 3), brightness offset around 0, contrast and saturation factors around 1.
         noise: standard deviation of the Gaussian noise, in colour (white is 1).
         boxes: (n, 4), left, top, right, bottom of the erased box in [0, 1]; empty where nothing is.
@@ -39,6 +41,7 @@ class Views:
 
     homographies: Tensor
     sizes: Tensor
+    span: tuple[float, float]
     jitter: Tensor
     noise: float
     boxes: Tensor
@@ -51,6 +54,7 @@ class Views:
         return type(self)(
             self.homographies[part],
             self.sizes[part],
+            self.span,
             self.jitter[part],
             self.noise,
             self.boxes[part],
@@ -59,7 +63,7 @@ class Views:
 
     def render(self, image: Tensor, side: int) -> Tensor:
         """Return the views of `image` (1, 3, height, width) as (n, 3, side, side)."""
-        seen = resample(image, self.homographies.to(image), self.sizes, side)
+        seen = resample(image, self.homographies.to(image), self.span, side)
         return self._corrupt(seen)
 
     def _corrupt(self, seen: Tensor) -> Tensor:
@@ -92,20 +96,21 @@ def _inside(boxes: Tensor, side: int) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :])[:, None]
 
 
-def resample(image: Tensor, homographies: Tensor, sizes: Tensor, side: int) -> Tensor:
-    """Look at `image` through homographies, without aliasing: (n, 3, side, side).
+def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], side: int) -> Tensor:
+    """Look at `image` through n homographies, without aliasing: (n, 3, side, side).
 
-    The image is first averaged down as far as the smallest view allows, then every view is sampled
-    finely enough for the largest one and averaged down to `side`.
+    `span` is the smallest and the largest size of a view, as parts of the short side. The image is first
+    averaged down as far as the smallest allows, then every view is sampled finely enough for the largest and
+    averaged down to `side`.
     """
     height, width = image.shape[-2:]
     short = min(height, width)
-    shrink = max(1, int(float(sizes.min()) * short / side))
+    shrink = max(1, int(span[0] * short / side))
     if shrink > 1:
         image = F.interpolate(image, size=(height // shrink, width // shrink), mode="area")
-    oversample = max(1, math.ceil(float(sizes.max()) * short / shrink / side - 0.05))
+    oversample = max(1, math.ceil(span[1] * short / shrink / side - 0.05))
     seen: Tensor = homography_warp(
-        image.expand(len(sizes), -1, -1, -1),
+        image.expand(len(homographies), -1, -1, -1),
         homographies,
         (side * oversample, side * oversample),
         padding_mode="border",
@@ -133,7 +138,8 @@ def sample_views(recipe: Recipe, height: int, width: int, progress: float, strea
     erased = torch.rand(n, 1, generator=augment) < recipe.erase
     boxes = torch.where(erased, torch.cat([corner, corner + sides], dim=1), torch.zeros(n, 4))
     seeds = torch.randint(2**62, (n,), generator=augment)
-    return Views(homographies, sizes, jitter, recipe.noise, boxes, seeds)
+    span = smallest, max(smallest, recipe.largest)
+    return Views(homographies, sizes, span, jitter, recipe.noise, boxes, seeds)
 
 
 def _homographies(
@@ -175,4 +181,4 @@ def whole(image: Tensor, side: int) -> Tensor:
     homographies[:, 0, 0], homographies[:, 1, 1] = extent
     slack = torch.linspace(-1, 1, n)[:, None] if n > 1 else torch.zeros(1, 1)
     homographies[:, :2, 2] = slack * (1 - extent)
-    return resample(image, homographies.to(image), torch.ones(n), side)
+    return resample(image, homographies.to(image), (1.0, 1.0), side)

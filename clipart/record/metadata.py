@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clipart.errors import UsageError
-from clipart.models.registry import HUB, entries
+from clipart.models.registry import HUB
 from clipart.presets import load_recipe
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.tags import OURS, THEIRS, XMP, read_tags
@@ -88,8 +88,8 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
     if "vqgan" in {recipe.canvas, *(stage.canvas for stage in recipe.stages)}:
         from clipart.models.vqgan import EMBEDDED
 
-        path = EMBEDDED.get(recipe.vqgan, Path(recipe.vqgan))
-        hashes[f"vqgan {recipe.vqgan}"] = sha256(path)
+        path = Path(recipe.vqgan) if recipe.vqgan is not None else EMBEDDED
+        hashes[f"vqgan {path.name}"] = sha256(path)
     return hashes
 
 
@@ -195,7 +195,7 @@ def require_harmless(recipe: Recipe, typed: Mapping[str, Any]) -> None:
         "init": (recipe.init,) if recipe.init is not None else (),
         "clip": tuple(name for name in recipe.clip if _is_file(name)),
         "judge": (recipe.judge,) if recipe.judge and _is_file(recipe.judge) else (),
-        "vqgan": (recipe.vqgan,) if recipe.vqgan not in _known("vqgan") else (),
+        "vqgan": (recipe.vqgan,) if recipe.vqgan is not None else (),
     }
     for key, files in names.items():
         if files and typed.get(key) is None:
@@ -207,10 +207,6 @@ def require_harmless(recipe: Recipe, typed: Mapping[str, Any]) -> None:
 
 def _is_file(name: str) -> bool:
     return not name.startswith(HUB) and (name.startswith("local-dir:") or "@" in name)
-
-
-def _known(kind: str) -> set[str]:
-    return {"tiny", *(entry.name for entry in entries() if entry.kind == kind)}
 
 
 def differences(origin: Origin, models: Mapping[str, str]) -> list[str]:
