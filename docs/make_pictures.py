@@ -57,7 +57,7 @@ def apple_tart() -> Image.Image:
 
 def presets() -> Image.Image:
     """One house in every preset."""
-    return sheet({name: draw("a house", preset=name, seed=3, steps=200) for name in preset_names()}, 4)
+    return sheet({name: draw("a house", preset=name, seed=3, steps=200) for name in preset_names()}, 3)
 
 
 def singles() -> Image.Image:
