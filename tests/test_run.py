@@ -68,6 +68,12 @@ def test_just_the_picture(settings: Settings, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_picture_is_a_png(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Type --output a\.png"):
+        run(make_recipe(settings), Outputs(file=tmp_path / "a.jpg"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_stopping_saves_what_there_is(settings: Settings, tmp_path: Path) -> None:
     seen: list[int] = []
     result = run(

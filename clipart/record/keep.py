@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipart.errors import UsageError
 from clipart.finish import finish
 from clipart.iterates import Iterate
 from clipart.presets import dump_recipe
@@ -103,6 +104,9 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     """
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
+        if outputs.file.suffix.lower() != ".png":
+            name = outputs.file.with_suffix(".png").name
+            raise UsageError(f"--output {outputs.file}: pictures are written as PNG. Type --output {name}.")
         require_writable(outputs.file)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:
