@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import subprocess
 from fractions import Fraction
@@ -329,12 +330,21 @@ def test_what_video_refuses(run_folder: Path, tmp_path: Path, capsys: Any) -> No
         assert says in capsys.readouterr().err
 
 
-def test_a_player_that_is_not_ours_plays_it_if_it_is_there(trajectory: Trajectory, tmp_path: Path) -> None:
-    import shutil
-
-    if not shutil.which("ffprobe"):
-        pytest.skip("no ffprobe")
-    path = tmp_path / "film.mp4"
+@pytest.mark.skipif(not shutil.which("ffprobe"), reason="no ffprobe")
+@pytest.mark.parametrize(
+    ("format_", "codec"), [("mp4", "h264"), ("webm", "vp9"), ("gif", "gif"), ("apng", "apng")]
+)
+def test_a_player_that_is_not_ours_plays_it(
+    trajectory: Trajectory, tmp_path: Path, format_: str, codec: str
+) -> None:
+    path = tmp_path / f"film.{format_}"
     render(trajectory, path, Film(fps=10, seconds=1))
-    done = subprocess.run(["ffprobe", "-v", "error", str(path)], capture_output=True, text=True, check=False)
+    entries = "stream=codec_name,nb_read_frames:format=duration"
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "json", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+    seen = json.loads(done.stdout)
+    assert seen["streams"][0]["codec_name"] == codec
+    assert int(seen["streams"][0]["nb_read_frames"]) == 10
+    if "duration" in seen["format"]:
+        assert float(seen["format"]["duration"]) == pytest.approx(1, abs=0.11)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -63,6 +64,12 @@ def test_pictures_and_pages_are_there() -> None:
     assert any(target.endswith(".png") for target in local)
     for target in local:
         assert (ROOT / target).exists(), target
+
+
+def test_the_first_picture_carries_its_recipe() -> None:
+    shown = run(["-m", "clipart", "show", str(ROOT / "docs/pictures/apple-tart.png"), "--json"], ROOT)
+    recipe = json.loads(shown)["recipe"]
+    assert (recipe["prompt"], recipe["steps"], recipe["seed"]) == ("apple:: tart::", 500, 1)
 
 
 def test_ci_calls_the_test_command_word_for_word() -> None:
