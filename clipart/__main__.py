@@ -1,5 +1,7 @@
 """`python -m clipart` is `clipart`."""
 
+import sys
+
 from clipart.cli import main
 
-main()
+sys.exit(main())

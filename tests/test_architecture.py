@@ -92,3 +92,10 @@ def test_no_module_unpickles() -> None:
                 assert path == PACKAGE / "models" / "weights.py", path
                 given = {each.arg: ast.unparse(each.value) for each in call.keywords}
                 assert given.get("weights_only") == "True", path
+
+
+def test_python_m_clipart_has_the_exit_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "clipart", "appl(e"], cwd=PACKAGE.parent, capture_output=True
+    )
+    assert done.returncode == 2
