@@ -179,9 +179,7 @@ class Recipe(_Schema):
         1.0, "Regularisers", "pull of colours into what a screen shows", "weight", ge=0, le=1000
     )
     saturation: float = _knob(0.0, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
-
     ink: float = _knob(0.05, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
-
     margin: float = _knob(10.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")

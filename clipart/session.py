@@ -14,7 +14,7 @@ from clipart.critic.judge import Judge
 from clipart.critic.objective import Objective
 from clipart.device import pick_device
 from clipart.models.vqgan import Vqgan, load_vqgan
-from clipart.propose.gradient import GradientProposer
+from clipart.propose.gradient import GradientProposer, branch
 from clipart.recipe import Recipe, Stage
 from clipart.rng import Streams
 
@@ -68,12 +68,8 @@ class Session:
         if self.step > 0:
             self.enter(self.step)
         self.shown = tensors["shown"].to(self.device)
-        self.streams.load(
-            {n.removeprefix("stream/"): v for n, v in tensors.items() if n.startswith("stream/")}
-        )
-        self.proposer.load(
-            {n.removeprefix("proposer/"): v for n, v in tensors.items() if n.startswith("proposer/")}
-        )
+        self.streams.load(branch(tensors, "stream"))
+        self.proposer.load(branch(tensors, "proposer"))
 
     def enter(self, step: int) -> Recipe:
         """Return the settings of `step`, having put the canvas at their kind and resolution."""

@@ -5,7 +5,6 @@ Every check is a small function that yields findings; nothing here goes to the n
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shutil
@@ -164,6 +163,8 @@ def models() -> Iterator[Finding]:
 
 def _wrong_files(folder: Path) -> list[str]:
     """Return the files whose SHA-256 is not the one in the folder's SHA256SUMS, if it has one."""
+    from clipart.models.home import sha256
+
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         return []
@@ -171,7 +172,7 @@ def _wrong_files(folder: Path) -> list[str]:
     for line in sums.read_text(encoding="utf-8").splitlines():
         digest, _, name = line.partition("  ")
         path = folder / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        if not path.is_file() or sha256(path) != digest:
             wrong.append(name)
     return wrong
 

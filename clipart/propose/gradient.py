@@ -101,15 +101,11 @@ class GradientProposer:
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Put a proposer with a like canvas into a state taken by `state`."""
-        canvas = {
-            name.removeprefix("canvas/"): v for name, v in tensors.items() if name.startswith("canvas/")
-        }
-        self.canvas.load_state_dict(canvas)
+        self.canvas.load_state_dict(branch(tensors, "canvas"))
         slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("optimizer/"):
-                _, index, slot = name.split("/")
-                slots.setdefault(int(index), {})[slot] = value
+        for name, value in branch(tensors, "optimizer").items():
+            index, slot = name.split("/")
+            slots.setdefault(int(index), {})[slot] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.retries = int(tensors["retries"])
@@ -140,6 +136,11 @@ class GradientProposer:
                 "Try a smaller --lr, or --precision float32."
             )
         self.retries += 1
+
+
+def branch(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors under `name/`, without that prefix."""
+    return {key.removeprefix(f"{name}/"): v for key, v in tensors.items() if key.startswith(f"{name}/")}
 
 
 def low_pass(gradient: Tensor, width: float) -> Tensor:
