@@ -76,7 +76,7 @@ class Session:
         settings, stage = self.recipe.at(step), self.recipe.stage_at(step)
         as_now = self.kind, self.canvas.size
         if stage is not self.stage and (settings.canvas, self._size(settings)) != as_now:
-            self.proposer = GradientProposer(self._canvas(settings), settings)
+            self.proposer = GradientProposer(self._canvas(settings), settings, self.proposer.retries)
         self.stage = stage
         if settings.moves and step > 1:
             self._move(settings)
@@ -92,14 +92,14 @@ class Session:
 
     @torch.no_grad()
     def _move(self, settings: Recipe) -> None:
-        """Begin the canvas anew with what the camera sees now; the optimiser keeps its memory."""
-        self.canvas.restart(moved(self.canvas().clamp(0, 1), settings))
+        """Begin the canvas anew with what the camera sees now."""
+        self.proposer.restart(moved(self.proposer.image().clamp(0, 1), settings))
         self.shown = moved(self.shown, settings)
 
     @torch.no_grad()
     def show(self) -> None:
         """Fold the canvas into the moving average that is shown and kept."""
-        image = self.canvas().clamp(0, 1)
+        image = self.proposer.image().clamp(0, 1)
         if image.shape != self.shown.shape:
             image = F.interpolate(image, size=self.shown.shape[-2:], mode="bicubic").clamp(0, 1)
         self.shown = torch.lerp(image, self.shown, self.recipe.ema)

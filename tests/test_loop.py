@@ -183,6 +183,16 @@ def test_nan_for_good_stops_and_keeps_the_last_good_picture(
     assert torch.isfinite(seen[-1].image).all()
 
 
+def test_the_retries_are_those_of_the_run_and_not_of_a_stage(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison(monkeypatch, {2, *range(5, 100)})
+    stages = [{"name": "rough", "share": 1, "scale": 0.5}, {"name": "fine", "share": 9}]
+    seen = run(settings, steps=30, stages=stages)
+    assert seen[-1].stop == "diverged"
+    assert seen[-1].step == 7  # one of the three was spent in the first stage
+
+
 def test_the_proposer_raises_after_its_last_retry(settings: Settings) -> None:
     session = Session(make_recipe(settings))
     proposer = GradientProposer(session.canvas, session.recipe)

@@ -58,12 +58,23 @@ class GradientProposer:
     halves the learning rate from there on, at most `RETRIES` times in a run.
     """
 
-    def __init__(self, canvas: Canvas, recipe: Recipe) -> None:
+    def __init__(self, canvas: Canvas, recipe: Recipe, retries: int = 0) -> None:
         self.canvas = canvas
         self.optimizer = make_optimizer(recipe.optimizer, canvas, recipe.momentum)
-        self.retries = 0
+        self.retries = retries  # so far in the run; an earlier stage may have had some
+        self._image: Tensor | None = None
         self._good: dict[str, Any] = {}
         self._keep()
+
+    def image(self) -> Tensor:
+        """Return the canvas's image, (1, 3, height, width), with its graph.
+
+        It is rendered once after each change: what is shown after a step is what the next step begins with.
+        """
+        if self._image is None:
+            with torch.enable_grad():
+                self._image = self.canvas()
+        return self._image
 
     def step(self, objective: Objective, views: Views, settings: Recipe, step: int) -> dict[str, float]:
         """Take one step; return the losses by name, with the rate in "lr".
@@ -73,11 +84,11 @@ class GradientProposer:
         """
         rate = rate_at(settings, step) / 2**self.retries
         self.optimizer.zero_grad()
-        image = self.canvas()
+        image, self._image = self.image(), None
         gradient, losses = objective.gradient(image, views, settings)
         if settings.low_pass > 0:
             gradient = low_pass(gradient, settings.low_pass)
-        image.backward(gradient)
+        torch.autograd.backward(image, gradient)
         if not (math.isfinite(losses["total"]) and self._finite()):
             self._retry()
             return losses | {"lr": 0.0}
@@ -91,6 +102,11 @@ class GradientProposer:
         self.canvas.project(step / settings.steps)
         return losses | {"lr": rate}
 
+    def restart(self, image: Tensor) -> None:
+        """Begin the canvas anew with `image`, (1, 3, height, width); the optimiser keeps its memory."""
+        self.canvas.restart(image)
+        self._image = None
+
     def state(self) -> dict[str, Tensor]:
         """Return everything that the next step depends on, as tensors by name."""
         tensors = {f"canvas/{name}": value for name, value in self.canvas.state_dict().items()}
@@ -101,6 +117,7 @@ class GradientProposer:
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Put a proposer with a like canvas into a state taken by `state`."""
+        self._image = None
         self.canvas.load_state_dict(branch(tensors, "canvas"))
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in branch(tensors, "optimizer").items():
