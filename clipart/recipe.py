@@ -136,7 +136,7 @@ class Recipe(_Schema):
     distance: Distance = _knob("cosine", "Model", "how far a view is from a text")
 
     canvas: CanvasKind = _knob("multires", "Canvas", "what the steps change")
-    vqgan: str | None = _knob(None, "Canvas", "VQGAN of that canvas, made by clipart models convert", "FILE")
+    vqgan: str | None = _knob(None, "Canvas", "VQGAN of that canvas, if not the embedded one", "FILE")
     codes: float = _knob(0.5, "Canvas", "random codes in the start of a VQGAN", "0 to 1", ge=0, le=1)
     pull: float = _knob(
         0.0, "Canvas", "pull of a VQGAN's latents to their middle, fading out", "part a step", ge=0, le=1

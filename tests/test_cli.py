@@ -707,7 +707,7 @@ def test_doctor_tells_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     assert main(["doctor", "--json"]) == 1  # rich is too old
     assert states() | {"clipart": "ok"} == dict.fromkeys(
-        ["clipart", "python", "json", "cpu", "libx264", "tiny", "outputs", "downloads"], "ok"
+        ["clipart", "python", "json", "cpu", "libx264", "tiny", "tiny-vqgan", "outputs", "downloads"], "ok"
     ) | {"rich": "fail"} | dict.fromkeys(_accelerators(), "ok")
 
     monkeypatch.setattr(doctor, "LIBRARIES", (("json", "pytest", (1,)),))

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from clipart.canvas import VqganCanvas, build_canvas
 from clipart.errors import ModelError
 from clipart.loop import go_on, iterate
-from clipart.models.vqgan import EMBEDDED, METADATA, Vqgan, VqganConfig, build_network, load_vqgan
+from clipart.models import embedded
+from clipart.models.vqgan import METADATA, Vqgan, VqganConfig, build_network, load_vqgan
 from clipart.recipe import make_recipe
 from clipart.rng import stream
 from clipart.session import Session
@@ -260,18 +261,19 @@ def test_what_cannot_be_loaded_says_so(files: dict[str, str], tmp_path: Path) ->
             load_vqgan(str(tmp_path / name), CPU)
 
 
-@pytest.mark.skipif(EMBEDDED.is_file(), reason="there is an embedded VQGAN")
-def test_without_a_vqgan_the_message_says_how_to_get_one(settings: dict[str, Any]) -> None:
+def test_a_package_without_its_vqgan_says_so(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_HERE", tmp_path)
     for values in ({"canvas": "vqgan"}, {"stages": [{"name": "last", "share": 1, "canvas": "vqgan"}]}):
-        with pytest.raises(ModelError, match="--vqgan FILE") as raised:
+        with pytest.raises(ModelError, match="Install clipart again") as raised:
             Session(make_recipe(settings | values))
         assert raised.value.exit_code == 3
 
 
-@pytest.mark.skipif(not EMBEDDED.is_file(), reason="no VQGAN is embedded")
 def test_the_embedded_vqgan_shows_what_it_is_given() -> None:
     vqgan = load_vqgan(None, CPU, "float32")
-    assert EMBEDDED.stat().st_size < 6e6
+    assert embedded.weights(embedded.VQGAN).stat().st_size < 6e6
     scene = torch.ones(1, 3, 64, 64)
     scene[:, :, 16:48, 16:48] = torch.tensor([0.9, 0.2, 0.1]).view(3, 1, 1)
     seen = vqgan.decode(vqgan.encode(scene))

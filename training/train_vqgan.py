@@ -2,7 +2,7 @@
 
     python -m training.train_vqgan render            # 4,000 pictures at 192 px, once; 2 minutes
     python -m training.train_vqgan train --minutes 35
-    python -m training.train_vqgan export            # to clipart/models/tiny_vqgan, with a sheet and figures
+    python -m training.train_vqgan export            # to clipart/models/tiny-vqgan, with a sheet and figures
 
 Resumable as `training.train` is. The network is taming's, around squares of 4 x 4 pixels folded into
 channels: at 256 px its widest maps are 64 x 64. The codes are FSQ's (Mentzer et al., arXiv 2309.15505), a fixed
@@ -28,10 +28,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from clipart.canvas.base import clamp_with_grad
-from clipart.models.vqgan import EMBEDDED, METADATA, VqganConfig, build_network, load_vqgan
+from clipart.models.vqgan import METADATA, VqganConfig, build_network, load_vqgan
 from training.build_data import DATA, Emoji, emoji_jobs, icon_jobs
 from training.checkpoint import load_state, save_state
 from training.data import Pictures, composite, paint, placements, warp
+from training.export import write_sums
 from training.sources import SOURCES
 from training.train import average, share_gradients
 from training.words import WordNet, clean
@@ -366,6 +367,7 @@ def export(args: argparse.Namespace) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path.with_suffix(".tmp"), {"format": "pt", METADATA: CONFIG.model_dump_json()})
     path.with_suffix(".tmp").replace(path)
+    write_sums(path.parent)
     sheet(str(path), args.run / "sheet.png")
     print(json.dumps({"out": str(path), "bytes": path.stat().st_size}))
 
@@ -403,7 +405,7 @@ def main() -> None:
     )
     parser.add_argument("--check-minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=EMBEDDED.parent)
+    parser.add_argument("--out", type=Path, default=Path("clipart/models/tiny-vqgan"))
     args = parser.parse_args()
     args.run.mkdir(parents=True, exist_ok=True)
     (args.run / "meet").unlink(missing_ok=True)

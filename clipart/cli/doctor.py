@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from clipart.cli.sink import Sink
 from clipart.errors import ClipartError
+from clipart.models.home import size
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -31,7 +32,7 @@ LIBRARIES = (
     ("av", "av", (14,)),
 )
 NOT_INSTALLED = "not installed"
-ENOUGH_DISK = 500 * 2**20  # bytes; a run of the main job leaves a few MB
+ENOUGH_DISK = 500_000_000  # bytes; a run of the main job leaves a few MB
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,12 @@ def devices() -> Iterator[Finding]:
         yield Finding(group, "torch", "fail", "cannot be imported, so no device can be used", "See above.")
         return
     chosen = pick_device("auto")
-    found = [(torch.device("cpu"), f"{torch.get_num_threads()} threads, {_size(_memory())} of memory")]
+    found = [(torch.device("cpu"), f"{torch.get_num_threads()} threads, {size(_memory())} of memory")]
     if torch.backends.mps.is_available():
         found.append((torch.device("mps"), "Apple GPU"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         about = torch.cuda.get_device_properties(index)
-        found.append((torch.device("cuda", index), f"{about.name}, {_size(about.total_memory)} of memory"))
+        found.append((torch.device("cuda", index), f"{about.name}, {size(about.total_memory)} of memory"))
     for device, text in found:
         arithmetic = "bfloat16 in hardware" if has_bfloat16(device) else "float32"
         mark = ", chosen" if device.type == chosen.type and (device.index or 0) == (chosen.index or 0) else ""
@@ -143,7 +144,7 @@ def encoders() -> Iterator[Finding]:
 
 def models() -> Iterator[Finding]:
     """Look at the embedded models: there, and as they were shipped."""
-    from clipart.models import embedded
+    from clipart.models import embedded, store
 
     group, todo = "Embedded models", "Install clipart again."
     for name in embedded.NAMES:
@@ -153,28 +154,12 @@ def models() -> Iterator[Finding]:
             yield Finding(group, name, "fail", str(error), todo)
             continue
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        wrong = _wrong_files(folder)
-        text = f"{_size(sum(path.stat().st_size for path in files))} in {folder}"
+        wrong = list(store.not_as_shipped(folder))
+        text = f"{size(sum(path.stat().st_size for path in files))} in {folder}"
         if wrong:
             yield Finding(group, name, "fail", f"not as shipped: {', '.join(wrong)}", todo)
         else:
             yield Finding(group, name, "ok", text)
-
-
-def _wrong_files(folder: Path) -> list[str]:
-    """Return the files whose SHA-256 is not the one in the folder's SHA256SUMS, if it has one."""
-    from clipart.models.home import sha256
-
-    sums = folder / "SHA256SUMS"
-    if not sums.is_file():
-        return []
-    wrong = []
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition("  ")
-        path = folder / name
-        if not path.is_file() or sha256(path) != digest:
-            wrong.append(name)
-    return wrong
 
 
 def folders() -> Iterator[Finding]:
@@ -187,13 +172,13 @@ def folders() -> Iterator[Finding]:
         or Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface") / "hub"
     )
     used = sum(path.lstat().st_size for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
-    yield _room(group, "downloads", cache, "", f"{_size(used)} in ")
+    yield _room(group, "downloads", cache, "", f"{size(used)} in ")
 
 
 def _room(group: str, name: str, folder: Path, todo: str, prefix: str = "") -> Finding:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    text = f"{prefix}{folder}, {_size(free)} free"
+    text = f"{prefix}{folder}, {size(free)} free"
     if todo:
         return Finding(group, name, "fail", text, todo)
     if free < ENOUGH_DISK:
@@ -207,14 +192,6 @@ def _memory() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return 0
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KB", "MB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GB"
 
 
 def _lines(finding: Finding) -> list[Text]:

@@ -6,19 +6,30 @@ from pathlib import Path
 
 from clipart.errors import ModelError
 
-NAMES = ("tiny",)
+CLIP, VQGAN = "tiny", "tiny-vqgan"
+WEIGHTS = {CLIP: "open_clip_model.safetensors", VQGAN: "vqgan.safetensors"}
+NAMES = tuple(WEIGHTS)
 _HERE = Path(__file__).parent
 
 
 def folder(name: str) -> Path:
-    """Return the folder of an embedded model, an open_clip `local-dir:` with its weights and card.
+    """Return the folder of an embedded model, with its weights and card; that of a CLIP is a `local-dir:`.
 
     Raises:
         ModelError: the package is incomplete.
     """
-    path = _HERE / name
-    if not (path / "open_clip_model.safetensors").is_file():
-        raise ModelError(f"The embedded model {name!r} is missing from {path}. Install clipart again.")
+    return weights(name).parent
+
+
+def weights(name: str) -> Path:
+    """Return the weights of an embedded model.
+
+    Raises:
+        ModelError: the package is incomplete.
+    """
+    path = _HERE / name / WEIGHTS[name]
+    if not path.is_file():
+        raise ModelError(f"The embedded model {name!r} is missing from {path.parent}. Install clipart again.")
     return path
 
 

@@ -60,8 +60,8 @@ def in_cache(entry: Entry) -> Path:
 def locate(entry: Entry) -> tuple[Path, Path | None] | None:
     """Return the weights and the configuration of a model as they lie here, unchecked; None if absent."""
     if entry.embedded:
-        folder = embedded.folder(entry.name)
-        return folder / WEIGHTS[0], folder / CONFIG
+        weights = embedded.weights(entry.name)
+        return weights, weights.with_name(CONFIG) if entry.kind == "clip" else None
     config = None if entry.architecture else find_file(entry, CONFIG)
     found = (find_file(entry, name) for name in wanted(entry))
     weights = next((path for path in found if path is not None), None)
@@ -183,12 +183,13 @@ def verify(entry: Entry) -> Files:
         ModelError: as `checked`; or the package is damaged.
     """
     files = checked(entry)
-    if entry.embedded and (wrong := list(_not_as_shipped(files.weights.parent))):
+    if entry.embedded and (wrong := list(not_as_shipped(files.weights.parent))):
         raise ModelError(f"{entry.name}: not as shipped: {', '.join(wrong)}. Install clipart again.")
     return files
 
 
-def _not_as_shipped(folder: Path) -> Iterator[str]:
+def not_as_shipped(folder: Path) -> Iterator[str]:
+    """Yield the files of an embedded model whose SHA-256 is not the one in its list."""
     sums = folder / "SHA256SUMS"
     for line in sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else ():
         digest, _, name = line.partition("  ")

@@ -21,8 +21,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipart.device import pick_dtype
 from clipart.errors import ModelError
+from clipart.models import embedded
 
-EMBEDDED = Path(__file__).parent / "tiny_vqgan" / "vqgan.safetensors"  # if there is one
 METADATA = "clipart.vqgan"  # the key of the configuration in a file's metadata
 _DISTANCES_AT_ONCE = 2**24  # entries of the table of distances from latents to codes, 64 MiB
 _GROUPS = 32  # of taming's GroupNorm; channel counts are multiples of it
@@ -172,19 +172,22 @@ class Vqgan:
         return codes
 
 
+def vqgan_file(name: str | None) -> Path:
+    """Return the file that `name` means, there or not; None is the embedded one.
+
+    Raises:
+        ModelError: the package is incomplete.
+    """
+    return embedded.weights(embedded.VQGAN) if name is None else Path(name)
+
+
 def load_vqgan(name: str | None, device: torch.device, precision: str = "auto") -> Vqgan:
     """Load a VQGAN from the file `name`, as `clipart models convert` wrote it; None is the embedded one.
 
     Raises:
         ModelError: there is no such file, or it is no VQGAN, or does not fit its own description.
     """
-    if name is None:
-        if not EMBEDDED.is_file():
-            raise ModelError(
-                "--canvas vqgan needs a VQGAN, and none comes with clipart. Give one with --vqgan FILE; "
-                "`clipart models convert CONFIG CKPT` makes the FILE of a published one."
-            )
-        name = str(EMBEDDED)
+    name = str(vqgan_file(name))
     config, state = read_vqgan(name)
     with torch.device("meta"):
         network = build_network(config)

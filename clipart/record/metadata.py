@@ -86,9 +86,9 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
         source = find_source(name)
         hashes[name] = source.digest or sha256(source.weights)
     if "vqgan" in {recipe.canvas, *(stage.canvas for stage in recipe.stages)}:
-        from clipart.models.vqgan import EMBEDDED
+        from clipart.models.vqgan import vqgan_file
 
-        path = Path(recipe.vqgan) if recipe.vqgan is not None else EMBEDDED
+        path = vqgan_file(recipe.vqgan)
         hashes[f"vqgan {path.name}"] = sha256(path)
     return hashes
 
