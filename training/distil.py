@@ -2,10 +2,9 @@
 
     python -m training.distil corpus                 # texts and their teacher embeddings, once
     python -m training.distil train --minutes 8      # resumable; may run beside training.train
-    python -m training.distil train --minutes 4 --critic training/runs/tiny   # then once more for the finished critic
 
-The student works on open_clip's stock tokens and learns the centred teacher embedding. The critic's text side is linear
-in that, so the export folds it into the student's last projection. Rows of tokens that no text here uses stay at zero.
+The student works on open_clip's stock tokens and learns the centred teacher embedding; `training.align` goes on from
+there, for one image tower. Rows of tokens that no text here uses stay at zero.
 """
 
 from __future__ import annotations
@@ -133,11 +132,6 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=8, help="budget of this call; the learning rate falls to zero in it"
     )
-    parser.add_argument(
-        "--critic",
-        type=Path,
-        help="folder of a critic's run: also match what its text map makes of the teacher",
-    )
     parser.add_argument("--batch", type=int, default=384)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=2)
@@ -167,7 +161,6 @@ def main() -> None:
     optimiser = torch.optim.Adam(student.parameters(), lr=args.rate, betas=(0.9, 0.98))
     rng = torch.Generator().manual_seed(0)
     step, _ = load_state(args.run, student, ema, optimiser, rng)
-    critic_map = load_file(args.critic / "state.safetensors")["ema.map.weight"] if args.critic else None
     check = torch.randperm(len(tokens), generator=torch.Generator().manual_seed(1))[:2000]
     start = said = time.time()
     first, queue = step, []
@@ -187,12 +180,6 @@ def main() -> None:
         batch = tokens[index, : int(lengths[index].max())]
         out, want = student(batch), target[index]
         loss = (1 - (out * want).sum(1)).mean() + relation(out, want)
-        if critic_map is not None:
-            a, b = (
-                F.normalize(out_map(out, critic_map), dim=-1),
-                F.normalize((teacher[index] - mean) @ critic_map.T, dim=-1),
-            )
-            loss = 0.3 * loss + (1 - (a * b).sum(1)).mean() + relation(a, b)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -211,11 +198,6 @@ def main() -> None:
                 log.write(json.dumps(line) + "\n")
             save_state(args.run, student, ema, optimiser, rng, step, 0.0)
     save_state(args.run, student, ema, optimiser, rng, step, 0.0)
-
-
-def out_map(out: torch.Tensor, critic_map: torch.Tensor) -> torch.Tensor:
-    """(B, 384) centred teacher space to the critic's space, (B, D)."""
-    return out @ critic_map.T
 
 
 def relation(out: torch.Tensor, want: torch.Tensor) -> torch.Tensor:

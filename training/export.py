@@ -1,13 +1,15 @@
-"""Fold the trained image tower and the distilled text tower into one ordinary open_clip model, in float16.
+"""Put the trained image tower and the aligned text tower together as one ordinary open_clip model, in float16.
 
-    python -m training.export --critic training/runs/tiny --text training/runs/text --out clipart/models/tiny
+    python -m training.export --critic training/runs/tiny --aligned training/runs/aligned --out clipart/models/tiny
 
-Writes `open_clip_config.json` and `open_clip_model.safetensors` atomically, after loading them back through open_clip and
+Writes `open_clip_config.json` and `open_clip_model.safetensors`, each by rename, after loading them back through
+open_clip, and their SHA-256 in `SHA256SUMS`, which `clipart models verify` and `clipart doctor` read.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -30,18 +32,15 @@ CONFIG = {
 }
 
 
-def combine(critic: dict[str, torch.Tensor], text: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """State of an open_clip CLIP out of the averaged weights of both runs, float32."""
+def combine(critic: dict[str, torch.Tensor], aligned: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """State of an open_clip CLIP out of the averaged weights of the image tower and of the alignment, float32."""
     out = {k: v for k, v in _part(critic, "ema.").items() if k.startswith("visual.")}
-    tower = _part(text, "ema.tower.")
-    weight, bias = tower.pop("text_projection.weight"), tower.pop("text_projection.bias")
+    tower = _part(aligned, "ema.student.tower.")
     rows = tower.pop("token_embedding.weight")
     table = torch.zeros(TEXT["vocab_size"], TEXT["width"])  # tokens that the corpus never used say nothing
-    table[text["ema.vocabulary"]] = rows
+    table[aligned["ema.student.vocabulary"]] = rows
     out |= tower | {"token_embedding.weight": table}
-    out["text_projection.weight"] = critic["ema.map.weight"] @ weight  # (D, 384) @ (384, width)
-    out["text_projection.bias"] = critic["ema.map.weight"] @ bias
-    out["logit_scale"] = critic["ema.scale"].clamp(max=torch.tensor(40.0).log().item())
+    out["logit_scale"] = aligned["ema.scale"].clamp(max=torch.tensor(40.0).log().item())
     return out
 
 
@@ -57,6 +56,13 @@ def write(state: dict[str, torch.Tensor], folder: Path) -> None:
         for file in ("open_clip_config.json", "open_clip_model.safetensors"):
             (temporary / file).chmod(0o644)
             (temporary / file).replace(folder / file)
+
+
+def write_sums(folder: Path) -> None:
+    """Write the SHA-256 of all files of weights and configuration, as `sha256sum` does, to `SHA256SUMS`."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    (folder / "SHA256SUMS").write_text("".join(lines))
 
 
 def check(folder: Path, state: dict[str, torch.Tensor]) -> None:
@@ -89,11 +95,14 @@ def _part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--critic", type=Path, default=Path("training/runs/tiny"))
-    parser.add_argument("--text", type=Path, default=Path("training/runs/text"))
+    parser.add_argument("--aligned", type=Path, default=Path("training/runs/aligned"))
     parser.add_argument("--out", type=Path, default=Path("clipart/models/tiny"))
     args = parser.parse_args()
-    state = combine(load_file(args.critic / "state.safetensors"), load_file(args.text / "state.safetensors"))
+    state = combine(
+        load_file(args.critic / "state.safetensors"), load_file(args.aligned / "state.safetensors")
+    )
     write(state, args.out)
+    write_sums(args.out)
     print(
         json.dumps({"out": str(args.out), "bytes": (args.out / "open_clip_model.safetensors").stat().st_size})
     )
