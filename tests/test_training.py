@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import copy
+import io
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from training import data, losses, words
-from training.checkpoint import load_state, save_state
+from training import align, data, distil, export, losses, model, runtime, train, words
+from training.checkpoint import averaged, facts_of, load_state, save_state
 
 
 @pytest.fixture
@@ -104,8 +110,7 @@ def test_two_things_stand_apart() -> None:
 def test_glyphs_take_a_named_colour() -> None:
     layer = torch.zeros(2, 4, 4, 4)
     layer[:, 3] = 1
-    colour, painted = data.paint(layer, torch.tensor([True, False]), torch.Generator().manual_seed(0))
-    assert painted.tolist() == [True, False]
+    colour = data.paint(layer, torch.tensor([True, False]), torch.Generator().manual_seed(0))
     wanted = torch.tensor(list(words.COLOURS.values())[int(colour[0])]) / 255
     assert (layer[0, :3, 0, 0] - wanted).abs().max() < 0.3
     assert layer[1, :3].sum() == 0
@@ -130,29 +135,241 @@ def test_multi_positive_against_a_loop() -> None:
 
 
 def test_checkpoint_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
-    def fresh() -> tuple[nn.Module, nn.Module, torch.optim.Optimizer, torch.Generator]:
+    def fresh() -> tuple[nn.Module, nn.Module, torch.optim.Optimizer]:
         torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
-        return (
-            model,
-            copy.deepcopy(model),
-            torch.optim.AdamW(model.parameters(), lr=0.1),
-            torch.Generator().manual_seed(5),
-        )
+        net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+        return net, copy.deepcopy(net), torch.optim.AdamW(net.parameters(), lr=0.1)
 
-    def go(model: nn.Module, optimiser: torch.optim.Optimizer, rng: torch.Generator) -> None:
+    def go(net: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+        rng = runtime.reseed(torch.Generator(), 5, step)
         optimiser.zero_grad()
-        (model(torch.randn(6, 3, generator=rng)) * torch.arange(4.0)).pow(2).sum().backward()
+        (net(torch.randn(6, 3, generator=rng)) * torch.arange(4.0)).pow(2).sum().backward()
         optimiser.step()
 
-    model, ema, optimiser, rng = fresh()
-    assert load_state(tmp_path, model, ema, optimiser, rng) == (0, 0.0)
-    go(model, optimiser, rng)
-    save_state(tmp_path, model, ema, optimiser, rng, 1, 2.5)
-    go(model, optimiser, rng)
+    net, ema, optimiser = fresh()
+    assert load_state(tmp_path, net, ema, optimiser) == (0, 0.0)
+    go(net, optimiser, 0)
+    save_state(tmp_path, net, ema, optimiser, 1, 2.5)
+    go(net, optimiser, 1)
 
-    again, ema2, optimiser2, rng2 = fresh()
-    assert load_state(tmp_path, again, ema2, optimiser2, rng2) == (1, 2.5)
-    go(again, optimiser2, rng2)
-    for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True):
+    again, ema2, optimiser2 = fresh()
+    assert load_state(tmp_path, again, ema2, optimiser2) == (1, 2.5)
+    go(again, optimiser2, 1)
+    for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)
+
+
+# --- pictures on any device -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six pictures of three things, a scene of two of them, and a held-out family of two, as `build_data` packs them."""
+    folder = tmp_path_factory.mktemp("data")
+    records, blobs = [], io.BytesIO()
+    plan = [
+        ("noto", "apple"),
+        ("noto", "pie"),
+        ("noto", "sun"),
+        ("fxemoji", "apple"),
+        ("fxemoji", "pie"),
+        ("mdi", "sun"),
+    ]
+    for k, (family, name) in enumerate([*plan, ("twemoji", "apple"), ("twemoji", "pie")]):
+        blob = io.BytesIO()
+        Image.new("RGBA", (80, 80), (30 * k, 255 - 30 * k, 90, 255)).save(blob, "WEBP", lossless=True)
+        records.append(
+            {"set": family, "name": name, "concept": name, "group": 4, "weight": 1.0, "glyph": family == "mdi",
+             "held_out": family == "twemoji", "captions": {name: 1.0}, "at": blobs.tell(), "bytes": len(blob.getvalue())}
+        )  # fmt: skip
+        blobs.write(blob.getvalue())
+    texts = ["apple", "pie", "sun", "an apple and a pie"]
+    (folder / "pictures.bin").write_bytes(blobs.getvalue())
+    (folder / "pictures.json").write_text(json.dumps({"size": 80, "pictures": records}))
+    (folder / "captions.json").write_text(
+        json.dumps({"texts": texts, "coloured": {}, "scenes": [("apple", "pie", texts[3])]})
+    )
+    teacher = torch.randn(4, 384, generator=torch.Generator().manual_seed(0))
+    save_file({"teacher": teacher.half()}, folder / "captions.safetensors")
+    return folder
+
+
+def test_a_split_is_the_same_everywhere_and_another_for_another_salt() -> None:
+    records = [{"set": "noto", "name": f"thing {i}"} for i in range(600)]
+    kept, again, other = (
+        {r["name"] for r in records if data.Split(salt, dropped=1 / 3).keeps(r)}
+        for salt in ("judge", "judge", "x")
+    )
+    assert kept == again != other
+    assert len(kept) == pytest.approx(400, abs=40)
+    assert "thing 1" in kept  # drawn by hash, so on every machine
+    assert "thing 0" not in kept
+    assert len(kept - other) == pytest.approx(600 * 2 / 9, abs=40)  # independent of one another
+    assert all(data.Split().keeps(r) for r in records)
+
+
+def test_the_judge_sees_only_what_its_split_keeps_and_the_whole_held_out_family(drawn: Path) -> None:
+    split = data.Split("judge", dropped=0.5)
+    pictures = data.Pictures(drawn, held_out=False, split=split)
+    assert 0 < len(pictures.records) < 6
+    assert all(split.keeps(r) for r in pictures.records)
+    assert len(data.Pictures(drawn, held_out=True, split=data.Split("judge", dropped=1.0)).records) == 2
+
+
+def test_scenes_are_of_the_two_things_that_their_caption_names(drawn: Path) -> None:
+    pictures = data.Pictures(drawn, held_out=False)
+    first, second, row = data.draw_scenes(pictures, 64, torch.Generator().manual_seed(0))
+    assert {pictures.records[i]["concept"] for i in first} == {"apple"}
+    assert {pictures.records[i]["concept"] for i in second} == {"pie"}
+    assert len(set(first.tolist())) == 2  # both pictures of it
+    assert {pictures.texts[i] for i in row} == {"an apple and a pie"}
+    batch = data.draw_batch(pictures, 40, data.Look(scene_share=0.25), torch.Generator().manual_seed(0))
+    assert (batch.concept < 0).nonzero()[:, 0].tolist() == list(range(30, 40))
+    assert len(batch.concept[30:].unique()) == 10
+
+
+def test_pictures_are_drawn_as_often_as_they_weigh() -> None:
+    running = data.cumulative(torch.tensor([1.0, 0.0, 3.0]))
+    drawn = torch.searchsorted(
+        running, torch.rand(4000, generator=torch.Generator().manual_seed(0)), right=True
+    )
+    assert (drawn != 1).all()
+    assert (drawn == 2).float().mean().item() == pytest.approx(0.75, abs=0.03)
+    with pytest.raises(ValueError, match="weighs nothing"):
+        data.cumulative(torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
+
+
+def test_nothing_in_a_batch_waits_for_the_host(drawn: Path) -> None:
+    """Operations whose result's shape or value the host must know would stop a GPU; they show on a CPU too."""
+    pictures, rng = data.Pictures(drawn, held_out=False), torch.Generator().manual_seed(0)
+    seen: set[str] = set()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.add(func.overloadpacket.__name__)
+            return func(*args, **(kwargs or {}))
+
+    with Watch():
+        batch = data.draw_batch(pictures, 32, data.Look(), rng)
+        image = torch.nn.functional.normalize(torch.randn(32, 8, generator=rng), dim=1)
+        losses.clip_loss(image, image, batch.concept, batch.caption, torch.eye(32), torch.tensor(10.0))
+    assert "grid_sampler_2d" in seen
+    assert not seen & {
+        "_local_scalar_dense",
+        "nonzero",
+        "masked_select",
+        "multinomial",
+        "_unique2",
+        "is_nonzero",
+    }
+
+
+def test_boxes_lie_inside_and_are_not_small() -> None:
+    boxes = data.boxes(200, 64, torch.Generator().manual_seed(0))
+    assert boxes.shape == (200, 1, 64, 64)
+    for along in (boxes.any(2), boxes.any(3)):
+        assert along.sum(-1).min() >= 3
+        assert along.sum(-1).max() <= 64 // 3 + 5
+
+
+# --- runs -----------------------------------------------------------------------------------------------
+
+
+def test_random_numbers_follow_from_the_step() -> None:
+    rng = torch.Generator()
+    first = torch.rand(3, generator=runtime.reseed(rng, 0, 0, 7))
+    torch.rand(5, generator=rng)
+    assert torch.equal(first, torch.rand(3, generator=runtime.reseed(rng, 0, 0, 7)))
+    assert not torch.equal(first, torch.rand(3, generator=runtime.reseed(rng, 0, 1, 7)))
+
+
+def test_a_clock_counts_earlier_calls_and_ends_this_one() -> None:
+    clock = runtime.Clock(minutes=2, before=90)
+    assert clock.progress() == pytest.approx(0.75, abs=0.01)
+    assert not clock.called_off()
+    assert runtime.Clock(minutes=2, stop_after=0).called_off()
+
+
+def test_the_critic_is_attacked_after_its_clean_part_and_the_judge_never() -> None:
+    tiny, judge = (model.TOWERS[name] for name in ("tiny", "judge"))
+    assert train.schedule(0.1, 1000, 1.0, tiny)[1] == 0
+    assert train.schedule(0.2, 1000, 1.0, tiny)[1] == pytest.approx(1.0, abs=0.02)
+    assert train.schedule(0.9, 1000, 1.0, tiny)[1] == 1.5
+    assert {train.schedule(p / 10, 1000, 1.0, judge)[1] for p in range(11)} == {0.0}
+
+
+def test_a_run_goes_on_where_the_last_call_stopped(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "DATA", drawn)
+    monkeypatch.setattr("sys.argv", ["train", "--tower", "judge", "--run", str(tmp_path), "--device", "cpu", "--workers", "1",
+                                     "--batch", "8", "--bank", "0", "--minutes", "10"])  # fmt: skip
+    monkeypatch.setitem(
+        model.TOWERS, "judge", replace(model.TOWERS["judge"], timm="test_resnet", split=data.Split())
+    )
+    for steps in (2, 3):
+        calls = iter([False] * steps + [True])
+        monkeypatch.setattr(runtime.Clock, "called_off", lambda _, calls=calls: next(calls))
+        train.main()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 5]
+    facts = facts_of(tmp_path)
+    assert int(facts["step"]) == 5
+    assert float(facts["seconds"]) > 0
+    whole = averaged(tmp_path)
+    (tmp_path / "state.safetensors").unlink()  # what is left is enough for the next script
+    assert facts_of(tmp_path) == facts
+    assert all(torch.equal(value, whole[name]) for name, value in averaged(tmp_path).items())
+
+
+# --- the finished models --------------------------------------------------------------------------------
+
+
+def float16_bytes(module: nn.Module) -> int:
+    return sum(
+        v.numel() * (2 if v.is_floating_point() else v.element_size()) for v in module.state_dict().values()
+    )
+
+
+def expected_bytes(tower: model.Tower) -> int:
+    """Of the tensors in a finished model's file, from its configuration alone."""
+    from open_clip.model import CLIP
+
+    config = model.clip_config(tower)
+    with torch.device("meta"):
+        return float16_bytes(CLIP(config["embed_dim"], config["vision_cfg"], config["text_cfg"]))
+
+
+def test_all_models_fit_into_thirty_megabytes() -> None:
+    pytest.importorskip("taming")
+    from clipart.models.vqgan import build_network
+    from training.train_vqgan import CONFIG
+
+    with torch.device("meta"):
+        vqgan = build_network(CONFIG)
+    codebook = 2 * CONFIG.n_embed * CONFIG.embed_dim  # float32, so as much again
+    total = sum(expected_bytes(tower) for tower in model.TOWERS.values()) + float16_bytes(vqgan) + codebook
+    assert total == 29_400_826  # as `training/model.py` adds it up
+    assert total + 3 * 40_000 <= 30_000_000  # with the heads of the files
+
+
+@pytest.mark.parametrize("name", ["tiny", "judge"])
+def test_a_random_model_loads_as_an_ordinary_open_clip_model(name: str, tmp_path: Path) -> None:
+    import open_clip
+
+    tower = model.TOWERS[name]
+    image = model.ImageTower(tower, torch.zeros(384)).eval()
+    vocabulary = torch.tensor([0, 550, 736, 3055, 49406, 49407])
+    aligned = align.Aligned(image, distil.Student(vocabulary))
+    export.write(export.combine(image.state_dict(), aligned.state_dict()), tower, tmp_path / name)
+    export.write_sums(tmp_path / name)
+    size = (tmp_path / name / "open_clip_model.safetensors").stat().st_size
+    assert 0 < size - expected_bytes(tower) < 40_000
+    assert len((tmp_path / name / "SHA256SUMS").read_text().splitlines()) == 2
+    loaded, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / name}")
+    views = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        ours = aligned.image(image.visual.trunk((views - model.MEAN) / model.STD))
+        theirs = loaded.eval().encode_image((views - model.MEAN) / model.STD, normalize=True)
+    assert (ours * theirs).sum(1).min() > 0.999
+    assert list(preprocess.transforms[-1].mean) == [model.MEAN] * 3

@@ -1,11 +1,12 @@
-"""Align the distilled text tower with what the finished image tower sees.
+"""Align a copy of the distilled text tower with what a finished image tower sees.
 
-    python -m training.align --critic training/runs/tiny --text training/runs/text
+    python -m training.align --tower tiny
+    python -m training.align --tower judge
 
-The image tower stays as it is, robust: its embeddings of drawn views are computed once and kept, so that a step
-costs only short texts. The text tower learns views against captions and names, while the whole corpus stays where
-the critic's text map puts MiniLM's embeddings, so that words without a picture keep their meaning. (LiT, arXiv
-2111.07991, with a teacher to hold on to.) A second call goes on from the first, with a schedule of its own.
+The image tower stays as it is: its features of drawn views are computed once and kept, so that a step costs
+only short texts and one linear layer. Trained are the text tower and the image tower's last linear layer:
+views against captions and names, while the whole corpus stays where the image tower's text map puts MiniLM's
+embeddings, so that words without a picture keep their meaning. Resumable as `training.train` is.
 """
 
 from __future__ import annotations
@@ -15,157 +16,188 @@ import copy
 import json
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from training.build_data import DATA
+from training.checkpoint import averaged, facts_of, load_state, save_state
 from training.data import Look, Pictures, draw_batch, load_teacher, plain_views
-from training.distil import Student, relation
+from training.distil import Corpus, Student, relation
 from training.losses import clip_loss
-from training.model import Critic
-from training.train import average, embed_images, recall
-
-LOOK = Look(noise=0.1, erase_share=0.05)  # kinder than training: nearly clean views
+from training.model import MEAN, STD, TOWERS, ImageTower, Tower
+from training.runtime import Clock, add_arguments, autocast, pick_device, reseed
+from training.sources import DATA
+from training.train import average, recall
 
 
 class Aligned(nn.Module):
-    """The student, tokens to (B, D) beside the image tower's embeddings, and the temperature."""
+    """The two parts that are trained here: `head`, features (B, F) to (B, D), and the student, tokens to (B, D)."""
 
-    def __init__(self, critic: Critic, student: Student) -> None:
+    def __init__(self, image: ImageTower, student: Student) -> None:
         super().__init__()
+        self.head = copy.deepcopy(image.visual.head.proj).requires_grad_(True)
         self.student = student
         old = student.tower.text_projection
-        new = nn.Linear(old.in_features, critic.map.out_features)
+        new = nn.Linear(old.in_features, image.map.out_features)
         with torch.no_grad():
-            new.weight.copy_(critic.map.weight @ old.weight)
-            new.bias.copy_(critic.map.weight @ old.bias)
+            new.weight.copy_(image.map.weight @ old.weight)
+            new.bias.copy_(image.map.weight @ old.bias)
         student.tower.text_projection = new
-        self.scale = nn.Parameter(critic.scale.detach().clone())
+        self.scale = nn.Parameter(image.scale.detach().clone())
+
+    def image(self, features: torch.Tensor) -> torch.Tensor:
+        return F.normalize(self.head(features), dim=-1)
 
 
-def draw_views(critic: Critic, pictures: Pictures, count: int, path: Path) -> dict[str, torch.Tensor]:
-    """`count` drawn views as unit embeddings with caption, name and concept; kept in `path` for the next call."""
+@torch.no_grad()
+def features(image: ImageTower, views: torch.Tensor) -> torch.Tensor:
+    """(N, 3, S, S) in [0, 1] to (N, F) float16: what the image tower's last linear layer gets."""
+    out = []
+    for chunk in views.split(64 if views.device.type == "cpu" else 1024):
+        with autocast(views.device):
+            out.append(image.visual.trunk((chunk - MEAN) / STD).half())
+    return torch.cat(out)
+
+
+def draw_features(
+    image: ImageTower, pictures: Pictures, look: Look, count: int, path: Path, step: str
+) -> dict[str, torch.Tensor]:
+    """`count` drawn views as features with caption, name and concept, on the pictures' device; kept in `path` with the
+    image tower's step.
+    """
+    device = pictures.rgba.device
     if path.exists():
-        return load_file(path)
-    rng = torch.Generator().manual_seed(0)
-    parts: dict[str, list[torch.Tensor]] = {"image": [], "caption": [], "name": [], "concept": []}
-    for _ in range(math.ceil(count / 256)):
-        batch = draw_batch(pictures, 256, LOOK, rng)
-        views = batch.views.contiguous(memory_format=torch.channels_last)
-        parts["image"].append(embed_images(critic, views))
+        with safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("step") != step:
+                raise SystemExit(f"{path.parent} belongs to another state of the image tower: remove it.")
+        return {name: value.to(device) for name, value in load_file(path).items()}
+    rng = torch.Generator(device)
+    parts: dict[str, list[torch.Tensor]] = {"features": [], "caption": [], "name": [], "concept": []}
+    for k in range(math.ceil(count / 256)):
+        batch = draw_batch(pictures, 256, look, reseed(rng, k))
+        parts["features"].append(features(image, batch.views.contiguous(memory_format=torch.channels_last)))
         for name in ("caption", "name", "concept"):
             parts[name].append(getattr(batch, name))
     drawn = {name: torch.cat(part) for name, part in parts.items()}
-    save_file(drawn, path.with_suffix(".tmp"))
+    save_file(drawn, path.with_suffix(".tmp"), {"step": step})
     path.with_suffix(".tmp").replace(path)
     return drawn
 
 
-def load_critic(run: Path, teacher: torch.Tensor) -> Critic:
-    """The averaged weights of a run of `training.train`, for looking only."""
-    critic = Critic(teacher.mean(0)).eval().requires_grad_(False)
-    state = load_file(run / "state.safetensors")
-    critic.load_state_dict({k.removeprefix("ema."): v for k, v in state.items() if k.startswith("ema.")})
-    return critic.to(memory_format=torch.channels_last)
+def load_image(run: Path, tower: Tower, teacher: torch.Tensor) -> ImageTower:
+    """The averaged weights of a run of `training.train`, for looking only, on the teacher's device."""
+    image = ImageTower(tower, teacher.mean(0)).eval().requires_grad_(False)
+    image.load_state_dict(averaged(run))
+    return image.to(teacher.device, memory_format=torch.channels_last)
 
 
-def load_student(run: Path, vocabulary: torch.Tensor) -> Student:
-    """The averaged weights of a run of `training.distil`."""
-    student = Student(vocabulary)
-    state = load_file(run / "state.safetensors")
-    student.load_state_dict({k.removeprefix("ema."): v for k, v in state.items() if k.startswith("ema.")})
+def load_student(run: Path) -> Student:
+    """The averaged weights of a run of `training.distil`, of whatever width."""
+    state = averaged(run)
+    student = Student(state["vocabulary"], state["tower.token_embedding.weight"].shape[1])
+    student.load_state_dict(state)
     return student
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--critic", type=Path, default=Path("training/runs/tiny"))
+    add_arguments(parser, minutes=5)
+    parser.add_argument("--tower", choices=TOWERS, default="tiny")
+    parser.add_argument(
+        "--image", type=Path, help="run of the image tower; default: training/runs/TOWER, as trained"
+    )
     parser.add_argument("--text", type=Path, default=Path("training/runs/text"))
-    parser.add_argument("--out", type=Path, default=Path("training/runs/aligned"))
-    parser.add_argument("--views", type=int, default=60_000, help="drawn views to compute embeddings of")
-    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--run", type=Path, help="default: training/runs/TOWER-aligned")
+    parser.add_argument("--views", type=int, default=60_000, help="drawn views to compute features of")
     parser.add_argument("--batch", type=int, default=384)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--anchor", type=float, default=2.0, help="weight of the corpus staying in place")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
     args = parser.parse_args()
+    args.image = args.image or Path("training/runs") / args.tower
+    args.run = args.run or Path("training/runs") / f"{args.tower}-aligned"
+    args.run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(args.threads)
-    args.out.mkdir(parents=True, exist_ok=True)
+    align(args)
 
-    teacher = load_teacher(DATA)
-    critic = load_critic(args.critic, teacher)
-    drawn = draw_views(critic, Pictures(DATA, held_out=False), args.views, args.out / "views.safetensors")
-    held = Pictures(DATA, held_out=True)
-    held_image = embed_images(critic, plain_views(held, LOOK.size))
 
-    corpus = load_file(DATA / "corpus.safetensors")
-    vocabulary, tokens = torch.unique(corpus["tokens"].long(), return_inverse=True)
-    padding = int(torch.searchsorted(vocabulary, 0))
-    lengths = (tokens != padding).sum(1)
+def align(args: argparse.Namespace) -> None:
+    device, tower = pick_device(args.device), TOWERS[args.tower]
+    teacher = load_teacher(DATA).to(device)
+    image = load_image(args.image, tower, teacher)
+    pictures = Pictures(DATA, held_out=False, split=tower.split, device=device, limit=args.limit)
+    look = replace(tower.look, noise=0.1, erase_share=0.05)  # kinder: features of nearly clean views
+    path, step = args.run / "features.safetensors", str(facts_of(args.image)["step"])
+    drawn = draw_features(image, pictures, look, args.views, path, step)
+    held = Pictures(DATA, held_out=True, device=device, limit=args.limit)
+    held_features = features(image, plain_views(held, look.size)).float()
+
+    corpus = Corpus.load(device)
     rows = {text: i for i, text in enumerate(json.loads((DATA / "corpus.json").read_text()))}
     texts = json.loads((DATA / "captions.json").read_text())["texts"]
     row = torch.tensor([rows.get(text, 0) for text in texts])  # of a caption, in the corpus
-    with torch.no_grad():
-        anchor = critic.text(F.normalize(corpus["teacher"].float(), dim=-1))
+    anchor = image.text(corpus.teacher)
 
     torch.manual_seed(0)
-    model = Aligned(critic, load_student(args.text, vocabulary))
-    if (args.out / "state.safetensors").exists():
-        earlier = load_file(args.out / "state.safetensors")
-        model.load_state_dict({k.removeprefix("ema."): v for k, v in earlier.items() if ".head." not in k})
+    model = Aligned(image, load_student(args.text).to(device)).to(device)
     ema = copy.deepcopy(model).eval()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0)
-    rng = torch.Generator().manual_seed(0)
-
-    def words(student: Student, which: torch.Tensor) -> torch.Tensor:
-        """Rows of the corpus to unit (B, D), in parts of like length: padding would cost more than the words."""
-        order = lengths[which].argsort()
-        parts = [student(tokens[part, : int(lengths[part].max())]) for part in which[order].chunk(6)]
-        return torch.cat(parts)[order.argsort()]
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=device.type == "cuda"
+    )
+    step, before = load_state(args.run, model, ema, optimiser)
+    said_rows = {
+        said: row[drawn[said].cpu()] for said in ("caption", "name")
+    }  # on the host, which cuts texts short
+    rng = torch.Generator()
 
     @torch.no_grad()
     def measure() -> dict[str, float]:
-        names = torch.cat([words(ema.student, part) for part in row[held.name].split(512)])
-        return recall(held_image, names)
+        held_rows = row[held.name.cpu()].split(512)
+        return recall(ema.image(held_features), torch.cat([ema.student(corpus.short(r)) for r in held_rows]))
 
-    start = said_at = time.time()
-    step = 0
-    print(json.dumps({"step": 0} | measure()), flush=True)
-    while (spent := (time.time() - start) / (60 * args.minutes)) < 1:
+    clock = Clock(args.minutes, args.stop_after, before)
+    checked = time.time()
+    print(json.dumps({"step": step} | measure()), flush=True)
+    while True:
+        progress = clock.progress()
+        more = progress < 1 and not clock.called_off()
+        if not more or time.time() - checked > 30:
+            checked = time.time()
+            line = {"step": step, "minutes": round(clock.spent() / 60, 1)} | measure()
+            print(json.dumps(line), flush=True)
+            with (args.run / "log.jsonl").open("a") as log:
+                log.write(json.dumps(line) + "\n")
+            save_state(args.run, model, ema, optimiser, step, clock.spent())
+        if not more:
+            break
         for group in optimiser.param_groups:
-            group["lr"] = args.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * spent))
+            group["lr"] = args.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * progress))
+        reseed(rng, step)
         pick = torch.randint(len(drawn["name"]), (args.batch,), generator=rng)
-        image, caption, name, concept = (drawn[k][pick] for k in ("image", "caption", "name", "concept"))
+        there = pick.to(device)
+        seen = model.image(drawn["features"][there].float())
         scale = model.scale.exp().clamp(max=40.0)
-        loss = sum(
-            clip_loss(image, words(model.student, row[said]), concept, said, teacher[said], scale)
-            for said in (caption, name)
-        )
-        kept = torch.multinomial(corpus["weight"], args.batch, replacement=True, generator=rng)
-        out = words(model.student, kept)
-        loss = loss + args.anchor * ((1 - (out * anchor[kept]).sum(1)).mean() + relation(out, anchor[kept]))
+        loss = torch.zeros((), device=device)
+        for said in ("caption", "name"):
+            words = model.student(corpus.short(said_rows[said][pick]))
+            which = drawn[said][there]
+            loss = loss + clip_loss(seen, words, drawn["concept"][there], which, teacher[which], scale)
+        kept = torch.multinomial(corpus.weight, args.batch, replacement=True, generator=rng)
+        out, want = model.student(corpus.short(kept)), anchor[kept.to(device)]
+        loss = loss + args.anchor * ((1 - (out * want).sum(1)).mean() + relation(out, want))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
         average(ema, model, step, 0.99)
-        if time.time() - said_at > 30:
-            said_at = time.time()
-            line = {
-                "step": step,
-                "minutes": round((time.time() - start) / 60, 1),
-                "loss": round(loss.item(), 4),
-            }
-            print(json.dumps(line | measure()), flush=True)
-    save_file(
-        {f"ema.{k}": v.contiguous() for k, v in ema.state_dict().items()}, args.out / "state.safetensors"
-    )
-    print(json.dumps({"done": True, "step": step} | measure()), flush=True)
+    print(json.dumps({"done": progress >= 1, "step": step}), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,8 @@ import resvg_py
 from PIL import Image
 
 from training import words
-from training.sources import EMOJI_WORDS, SOURCES, WORDNET, Source
+from training.sources import DATA, EMOJI_WORDS, SOURCES, WORDNET, Source
 
-DATA = Path(__file__).parent / "data"
 SIZE = 80
 SKIN = re.compile(
     r"skin-tone|-(light|medium-light|medium|medium-dark|dark)(-(light|medium-light|medium|medium-dark|dark))?$"

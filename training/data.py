@@ -1,13 +1,18 @@
 """Batches for training: pictures and captions drawn by concept, composed and corrupted as tensors.
 
-Everything random comes from one CPU generator, so that a run can be resumed. One affine resampling takes the packed
-pictures (80 px, premultiplied alpha) to the views (64 px); the corruptions are the ones that the generator loop applies.
+All pictures lie in the memory of the device that trains, and a batch is made there by whole-batch tensor operations whose
+shapes do not depend on what was drawn: nothing waits for the host. Everything random comes from one generator of that
+device. One affine resampling takes the packed pictures (80 px, premultiplied alpha) to the views (64 px); the corruptions
+are the ones that the generator loop applies.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +39,34 @@ class Batch:
     concept: torch.Tensor
 
 
-class Pictures:
-    """All pictures in memory with their captions, split into training and held-out."""
+@dataclass(frozen=True)
+class Split:
+    """Which training pictures a model sees: all but a share `dropped`, drawn by a hash of `salt`, set and name."""
 
-    def __init__(self, folder: Path, *, held_out: bool) -> None:
+    salt: str = ""
+    dropped: float = 0.0
+
+    def keeps(self, record: dict) -> bool:
+        """The same answer on every machine; files of one set and name stay together."""
+        digest = hashlib.sha256(f"{self.salt}/{record['set']}/{record['name']}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") / 2**32 >= self.dropped
+
+
+class Pictures:
+    """Pictures with their captions in the memory of a device: the training sets or the held-out family.
+
+    `limit` keeps so many pictures only, for a quick look at whether everything runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        held_out: bool,
+        split: Split = Split(),
+        device: torch.device | str = "cpu",
+        limit: int | None = None,
+    ) -> None:
         known = {s.name for s in SOURCES}
         pack = json.loads((folder / "pictures.json").read_text())
         meta = json.loads((folder / "captions.json").read_text())
@@ -45,7 +74,10 @@ class Pictures:
         self.texts: list[str] = meta["texts"]
         self.records = [
             r for r in pack["pictures"] if r["held_out"] == held_out and r["set"] in known and r["weight"] > 0
-        ]
+            and (held_out or split.keeps(r))
+        ]  # fmt: skip
+        if limit is not None:
+            self.records = self.records[:: max(1, len(self.records) // limit)]
         self.rgba = load_pictures(
             folder / "pictures.bin", self.records, pack["size"]
         )  # (N, 4, P, P) uint8, premultiplied
@@ -67,26 +99,38 @@ class Pictures:
             if r["glyph"] and r["name"] in meta["coloured"]:
                 self.coloured[i] = torch.tensor(meta["coloured"][r["name"]])
         self.weight = concept_weights(torch.tensor([r["weight"] for r in self.records]), self.concept)
-        # scenes: pictures of each concept, so that a pair of concepts gives a pair of pictures
-        self.of_concept: dict[int, torch.Tensor] = {}
-        for i, c in enumerate(self.concept.tolist()):
-            self.of_concept.setdefault(c, []).append(i)  # type: ignore[union-attr, arg-type]
-        self.of_concept = {c: torch.tensor(v) for c, v in self.of_concept.items()}
-        colourful = {c for c, v in self.of_concept.items() if not self.glyph[v].all()}
-        self.scenes = [
+        self.cumulative = cumulative(self.weight)
+        self.caption_cumulative = cumulative(self.caption_weight)
+        # pictures of each concept, so that a pair of concepts gives a pair of pictures: `by_concept[first : first + count]`
+        self.by_concept = self.concept.argsort(stable=True)
+        self.concept_count = torch.bincount(self.concept, minlength=len(concepts))
+        self.concept_first = self.concept_count.cumsum(0) - self.concept_count
+        colourful = set(self.concept[~self.glyph].tolist())
+        scenes = [
             (concepts[a], concepts[b], rows[t]) for a, b, t in meta["scenes"]
             if concepts.get(a) in colourful and concepts.get(b) in colourful
         ]  # fmt: skip
+        self.scenes = torch.tensor(scenes, dtype=torch.long).view(
+            -1, 3
+        )  # concept, concept, row of the caption
+        for name, value in vars(self).items():
+            if isinstance(value, torch.Tensor):
+                setattr(self, name, value.to(device))
 
 
 def load_pictures(path: Path, records: list[dict], size: int) -> torch.Tensor:
     """Decode WebP blobs into (N, 4, size, size) uint8 with colour premultiplied by alpha."""
     blobs = path.read_bytes()
     out = np.empty((len(records), size, size, 4), dtype=np.uint8)
-    for i, r in enumerate(records):
-        image = Image.open(io.BytesIO(blobs[r["at"] : r["at"] + r["bytes"]])).convert("RGBA")
-        out[i] = np.asarray(image)
-        out[i, ..., :3] = (out[i, ..., :3].astype(np.uint16) * out[i, ..., 3:] // 255).astype(np.uint8)
+
+    def decode(i: int) -> None:
+        at, length = records[i]["at"], records[i]["bytes"]
+        pixels = np.array(Image.open(io.BytesIO(blobs[at : at + length])).convert("RGBA"))
+        pixels[..., :3] = (pixels[..., :3].astype(np.uint16) * pixels[..., 3:] // 255).astype(np.uint8)
+        out[i] = pixels
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside the interpreter's lock
+        list(pool.map(decode, range(len(records))))
     return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
 
 
@@ -95,6 +139,17 @@ def concept_weights(weight: torch.Tensor, concept: torch.Tensor) -> torch.Tensor
     total = torch.zeros(int(concept.max()) + 1).index_add_(0, concept, weight)
     p = weight / total[concept].clamp_min(1e-9) ** 0.5
     return p / p.sum()
+
+
+def cumulative(weight: torch.Tensor) -> torch.Tensor:
+    """Running sums of (..., N) weights as shares, ending at exactly 1: a uniform number falls into place by comparison.
+
+    Instead of `torch.multinomial`, which on a GPU may check its weights on the host and so wait for all work before it.
+    """
+    total = weight.double().cumsum(-1)
+    if not (total[..., -1] > 0).all():
+        raise ValueError("something to draw from weighs nothing: build the captions again (training.teacher)")
+    return (total / total[..., -1:]).float()
 
 
 # --- one batch ------------------------------------------------------------------------------------------------------
@@ -112,63 +167,92 @@ class Look:
     blur_share: float = 0.2
 
 
+def uniform(*shape: int, rng: torch.Generator) -> torch.Tensor:
+    """Numbers in [0, 1) on the generator's device."""
+    return torch.rand(*shape, generator=rng, device=rng.device)
+
+
+def normal(*shape: int, rng: torch.Generator) -> torch.Tensor:
+    """Standard normal numbers on the generator's device."""
+    return torch.randn(*shape, generator=rng, device=rng.device)
+
+
+def some_of(count: int, share: float, rng: torch.Generator) -> torch.Tensor:
+    """Places of a share of `count` views, drawn without replacement: always as many, so that shapes are known."""
+    return uniform(count, rng=rng).argsort()[: round(count * share)]
+
+
 def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator) -> Batch:
     """`count` views with one caption each; the last `scene_share` of them are scenes of two things."""
-    n_scenes = int(count * look.scene_share) if pictures.scenes else 0
-    index = torch.multinomial(pictures.weight, count, replacement=True, generator=rng)
-    slot = torch.multinomial(pictures.caption_weight[index], 1, generator=rng)[:, 0]
-    caption = pictures.caption[index].gather(1, slot[:, None])[:, 0]
-    name, concept = pictures.name[index].clone(), pictures.concept[index].clone()
-    second = index[count - n_scenes :].clone()
-    for k in range(n_scenes):
-        a, b, row = pictures.scenes[_int(len(pictures.scenes), rng)]
-        i = count - n_scenes + k
-        index[i], second[k] = _one_of(pictures.of_concept[a], rng), _one_of(pictures.of_concept[b], rng)
-        caption[i] = name[i] = row
-        concept[i] = -1 - i  # a scene is like no single picture
-    layer = pictures.rgba[index].float().div_(255)
-    colour, painted = paint(layer, pictures.glyph[index], rng)
-    told = (
-        painted
-        & (pictures.coloured[index, 0] > 0)
-        & (torch.rand(count, generator=rng) < 0.6)
-        & (concept >= 0)
-    )
-    caption = torch.where(told, pictures.coloured[index].gather(1, colour[:, None])[:, 0], caption)
+    n_scenes = int(count * look.scene_share) if len(pictures.scenes) else 0
+    index = torch.searchsorted(pictures.cumulative, uniform(count, rng=rng), right=True)
+    slot = (pictures.caption_cumulative[index] <= uniform(count, 1, rng=rng)).sum(1, keepdim=True)
+    caption = pictures.caption[index].gather(1, slot)[:, 0]
+    name, concept = pictures.name[index], pictures.concept[index]
+    last = slice(count - n_scenes, count)
+    if n_scenes:
+        index[last], second, row = draw_scenes(pictures, n_scenes, rng)
+        caption[last] = name[last] = row
+        concept[last] = -1 - torch.arange(n_scenes, device=rng.device)  # a scene is like no single picture
+    layer, colour = take(pictures, index, rng)
+    coloured = pictures.coloured[index].gather(1, colour[:, None])[:, 0]
+    told = (coloured > 0) & (uniform(count, rng=rng) < 0.6) & (concept >= 0)
+    caption = torch.where(told, coloured, caption)
     theta = placements(count, pictures.flip[index], rng)
     if n_scenes:
-        layer2 = pictures.rgba[second].float().div_(255)
-        paint(layer2, pictures.glyph[second], rng)
+        layer2, _ = take(pictures, second, rng)
         theta2 = placements(n_scenes, pictures.flip[second], rng)
-        sides(theta[count - n_scenes :], theta2, rng)
+        sides(theta[last], theta2, rng)
     layer = warp(layer, theta, look.size)
     if n_scenes:
-        layer[count - n_scenes :] = over(warp(layer2, theta2, look.size), layer[count - n_scenes :])
+        layer[last] = over(warp(layer2, theta2, look.size), layer[last])
     views = composite(layer, backgrounds(count, look.size, rng))
     return Batch(corrupt(views, look, rng), caption, name, concept)
 
 
-def paint(
-    layer: torch.Tensor, glyph: torch.Tensor, rng: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give glyphs of a (B, 4, P, P) premultiplied batch a named colour in place; returns (colour index, painted)."""
-    table = torch.tensor(list(COLOURS.values())).float() / 255
-    colour = torch.randint(len(table), (len(layer),), generator=rng)
-    jitter = 0.06 * torch.randn(len(layer), 3, generator=rng)
-    rgb = (table[colour] + jitter).clamp(0, 1)
-    some = torch.nonzero(glyph)[:, 0]
-    layer[some, :3] = layer[some, 3:] * rgb[some][:, :, None, None]
-    return colour, glyph
+def take(pictures: Pictures, index: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures (B, 4, P, P) premultiplied in [0, 1], glyphs painted, and the colour of each, (B,)."""
+    layer = pictures.rgba[index].float().div_(255)
+    return layer, paint(layer, pictures.glyph[index], rng)
+
+
+def draw_scenes(
+    pictures: Pictures, count: int, rng: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`count` pairs of things: a picture of one, a picture of the other, the row of the caption, (count,) each."""
+    scene = (uniform(count, rng=rng) * len(pictures.scenes)).long()
+    a, b, row = pictures.scenes[scene].unbind(1)
+
+    def one_of(concept: torch.Tensor) -> torch.Tensor:
+        place = (uniform(count, rng=rng) * pictures.concept_count[concept]).long()
+        return pictures.by_concept[pictures.concept_first[concept] + place]
+
+    return one_of(a), one_of(b), row
+
+
+@functools.cache
+def palette(device: torch.device) -> torch.Tensor:
+    """(colours, 3) in [0, 1], in the order of their names."""
+    return torch.tensor(list(COLOURS.values()), device=device) / 255
+
+
+def paint(layer: torch.Tensor, glyph: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Give the glyphs, (B,) bool, of a (B, 4, P, P) premultiplied batch a named colour in place; its index, (B,)."""
+    table = palette(layer.device)
+    colour = torch.randint(len(table), (len(layer),), generator=rng, device=rng.device)
+    rgb = (table[colour] + 0.06 * normal(len(layer), 3, rng=rng)).clamp_(0, 1)
+    layer[:, :3] = torch.where(glyph[:, None, None, None], layer[:, 3:] * rgb[:, :, None, None], layer[:, :3])
+    return colour
 
 
 def placements(count: int, flip: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """(count, 2, 3) maps from view to picture coordinates: mostly the whole thing, turned, sheared and moved a little."""
-    rand = lambda low, high: low + (high - low) * torch.rand(count, generator=rng)  # noqa: E731
+    rand = lambda low, high: low + (high - low) * uniform(count, rng=rng)  # noqa: E731
     zoom = 1 / rand(0.6, 1.12)
-    angle = 0.16 * torch.randn(count, generator=rng)
-    shear = 0.06 * torch.randn(count, generator=rng)
-    stretch = torch.exp(0.07 * torch.randn(count, generator=rng))
-    sign = torch.where(flip & (torch.rand(count, generator=rng) < 0.5), -1.0, 1.0)
+    angle = 0.16 * normal(count, rng=rng)
+    shear = 0.06 * normal(count, rng=rng)
+    stretch = torch.exp(0.07 * normal(count, rng=rng))
+    sign = torch.where(flip & (uniform(count, rng=rng) < 0.5), -1.0, 1.0)
     cos, sin = torch.cos(angle), torch.sin(angle)
     theta = torch.stack([sign * zoom * stretch * cos, zoom * (sin + shear), rand(-0.22, 0.22),
                          -sign * zoom * sin, zoom / stretch * cos, rand(-0.22, 0.22)], 1)  # fmt: skip
@@ -178,16 +262,14 @@ def placements(count: int, flip: torch.Tensor, rng: torch.Generator) -> torch.Te
 def sides(first: torch.Tensor, second: torch.Tensor, rng: torch.Generator) -> None:
     """Change placements in place so that two things stand side by side or one above the other, each at half the size."""
     n = len(first)
-    sign = torch.where(torch.rand(n, generator=rng) < 0.5, -1.0, 1.0)
-    across = (torch.rand(n, generator=rng) < 0.8).float()
+    sign = torch.where(uniform(n, rng=rng) < 0.5, -1.0, 1.0)
+    across = (uniform(n, rng=rng) < 0.8).float()
     for theta, s in ((first, sign), (second, -sign)):
-        scale = 1.55 + 0.35 * torch.rand(n, generator=rng)
+        scale = 1.55 + 0.35 * uniform(n, rng=rng)
         theta[:, :, :2] /= theta[:, :, :2].abs().amax((1, 2), keepdim=True)
         theta[:, :, :2] *= scale[:, None, None]
         # a thing at (x, y) in the view: theta maps (x, y) to the picture's middle
-        where = torch.stack([0.5 * s * across, 0.5 * s * (1 - across)], 1) + 0.06 * torch.randn(
-            n, 2, generator=rng
-        )
+        where = torch.stack([0.5 * s * across, 0.5 * s * (1 - across)], 1) + 0.06 * normal(n, 2, rng=rng)
         theta[:, :, 2] = -(theta[:, :, :2] @ where[:, :, None])[:, :, 0]
 
 
@@ -212,18 +294,18 @@ def backgrounds(count: int, size: int, rng: torch.Generator, *, coarse: int = 16
 
     Drawn at `coarse` pixels and enlarged once: nothing in a background is finer, and the cores go to the network.
     """
-    kind = torch.rand(count, 1, 1, 1, generator=rng)
-    a, b = torch.rand(2, count, 3, 1, 1, generator=rng)
-    light = 0.82 + 0.18 * torch.rand(count, 3, 1, 1, generator=rng)
-    light = torch.where(torch.rand(count, 1, 1, 1, generator=rng) < 0.5, torch.ones(()), light)
+    kind = uniform(count, 1, 1, 1, rng=rng)
+    a, b = uniform(2, count, 3, 1, 1, rng=rng)
+    light = 0.82 + 0.18 * uniform(count, 3, 1, 1, rng=rng)
+    light = torch.where(uniform(count, 1, 1, 1, rng=rng) < 0.5, 1.0, light)
     a = torch.where(kind < 0.45, light, a)
     b = torch.where(kind < 0.6, a, b)
-    ramp = torch.linspace(-0.5, 0.5, coarse)
-    angle = 6.2832 * torch.rand(count, 1, 1, generator=rng)
+    ramp = torch.linspace(-0.5, 0.5, coarse, device=rng.device)
+    angle = 6.2832 * uniform(count, 1, 1, rng=rng)
     t = 0.5 + (torch.cos(angle) * ramp[None, None] + torch.sin(angle) * ramp[None, :, None])[:, None] / 1.3
-    clouds = F.interpolate(torch.rand(count, 3, 5, 5, generator=rng) - 0.5, (coarse, coarse), mode="bicubic")
-    fine = torch.rand(count, 3, coarse, coarse, generator=rng) - 0.5
-    faint = 0.15 * (torch.rand(count, 1, 1, 1, generator=rng) < 0.3)
+    clouds = F.interpolate(uniform(count, 3, 5, 5, rng=rng) - 0.5, (coarse, coarse), mode="bicubic")
+    fine = uniform(count, 3, coarse, coarse, rng=rng) - 0.5
+    faint = 0.15 * (uniform(count, 1, 1, 1, rng=rng) < 0.3)
     ground = (
         a
         + (b - a) * t
@@ -236,46 +318,44 @@ def backgrounds(count: int, size: int, rng: torch.Generator, *, coarse: int = 16
 def corrupt(views: torch.Tensor, look: Look, rng: torch.Generator) -> torch.Tensor:
     """Contrast and brightness, blur, erasing, noise, in place; (B, 3, S, S) in [0, 1] to the same."""
     n = len(views)
-    contrast = 1 + 0.35 * (torch.rand(n, 1, 1, 1, generator=rng) - 0.7)
-    offset = (
-        0.12 * (torch.rand(n, 3, 1, 1, generator=rng) - 0.5) * (torch.rand(n, 1, 1, 1, generator=rng) < 0.5)
-    )
+    contrast = 1 + 0.35 * (uniform(n, 1, 1, 1, rng=rng) - 0.7)
+    offset = 0.12 * (uniform(n, 3, 1, 1, rng=rng) - 0.5) * (uniform(n, 1, 1, 1, rng=rng) < 0.5)
     mean = views.mean((1, 2, 3), keepdim=True)
     views.mul_(contrast).add_(mean * (1 - contrast) + offset)
-    some = torch.nonzero(torch.rand(n, generator=rng) < look.blur_share)[:, 0]
-    if len(some):
-        soft = views[some]
-        for _ in range(2):
-            soft = F.avg_pool2d(soft, 3, stride=1, padding=1, count_include_pad=False)
-        views[some] = soft
-    for i in torch.nonzero(torch.rand(n, generator=rng) < look.erase_share)[:, 0].tolist():
-        h, w = _int(look.size // 3, rng) + 4, _int(look.size // 3, rng) + 4
-        y, x = _int(look.size - h, rng), _int(look.size - w, rng)
-        views[i, :, y : y + h, x : x + w] = torch.rand(3, 1, 1, generator=rng)
-    amount = look.noise * torch.rand(n, generator=rng)
-    some = torch.nonzero(torch.rand(n, generator=rng) < look.noise_share)[:, 0]
-    views[some] += amount[some][:, None, None, None] * torch.randn(len(some), *views.shape[1:], generator=rng)
+    some = some_of(n, look.blur_share, rng)
+    soft = views[some]
+    for _ in range(2):
+        soft = F.avg_pool2d(soft, 3, stride=1, padding=1, count_include_pad=False)
+    views[some] = soft
+    some = some_of(n, look.erase_share, rng)
+    views[some] = torch.where(
+        boxes(len(some), look.size, rng), uniform(len(some), 3, 1, 1, rng=rng), views[some]
+    )
+    some = some_of(n, look.noise_share, rng)
+    amount = look.noise * uniform(len(some), 1, 1, 1, rng=rng)
+    views[some] += amount * normal(len(some), *views.shape[1:], rng=rng)
     return views.clamp_(0, 1)
+
+
+def boxes(count: int, size: int, rng: torch.Generator) -> torch.Tensor:
+    """(count, 1, size, size) bool: a rectangle of 4 to size / 3 + 4 pixels a side in each, wholly inside."""
+    side = 4 + uniform(2, count, 1, rng=rng) * (size // 3)
+    start = uniform(2, count, 1, rng=rng) * (size - side)
+    along = torch.arange(size, device=rng.device) + 0.5
+    down, across = (start < along) & (along < start + side)
+    return (down[:, :, None] & across[:, None, :])[:, None]
 
 
 def plain_views(pictures: Pictures, size: int) -> torch.Tensor:
     """(N, 3, size, size): every picture once, whole, a little smaller than the frame, on white. For measuring."""
-    theta = torch.tensor([[1.08, 0.0, 0.0], [0.0, 1.08, 0.0]])
+    theta = torch.tensor([[1.08, 0.0, 0.0], [0.0, 1.08, 0.0]], device=pictures.rgba.device)
     out = []
     for chunk in pictures.rgba.split(256):
         layer = warp(chunk.float() / 255, theta.expand(len(chunk), 2, 3), size)
-        out.append(composite(layer, torch.ones(len(chunk), 3, size, size)))
+        out.append(composite(layer, torch.ones_like(layer[:, :3])))
     return torch.cat(out)
 
 
 def load_teacher(folder: Path) -> torch.Tensor:
     """(texts, 384) float32 unit rows."""
     return F.normalize(load_file(folder / "captions.safetensors")["teacher"].float(), dim=-1)
-
-
-def _int(high: int, rng: torch.Generator) -> int:
-    return int(torch.randint(high, (1,), generator=rng))
-
-
-def _one_of(choices: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    return choices[_int(len(choices), rng)]

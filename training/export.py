@@ -1,9 +1,10 @@
-"""Put the trained image tower and the aligned text tower together as one ordinary open_clip model, in float16.
+"""Put a trained image tower and the text tower aligned with it into one ordinary open_clip model, in float16.
 
-    python -m training.export --critic training/runs/tiny --aligned training/runs/aligned --out clipart/models/tiny
+    python -m training.export --tower tiny
+    python -m training.export --tower judge
 
 Writes `open_clip_config.json` and `open_clip_model.safetensors`, each by rename, after loading them back through
-open_clip, and their SHA-256 in `SHA256SUMS`, which `clipart models verify` and `clipart doctor` read.
+open_clip, and their SHA-256 in `SHA256SUMS`.
 """
 
 from __future__ import annotations
@@ -16,42 +17,47 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from training.distil import TEXT
-from training.model import EMBED, MEAN, STD, VISION
-
-CONFIG = {
-    "model_cfg": {"embed_dim": EMBED, "vision_cfg": VISION, "text_cfg": TEXT},
-    "preprocess_cfg": {
-        "mean": [MEAN] * 3,
-        "std": [STD] * 3,
-        "interpolation": "bicubic",
-        "resize_mode": "squash",
-    },
-}
+from training.checkpoint import averaged, part
+from training.model import IMAGE_SIZE, MEAN, STD, TOWERS, Tower, clip_config, text_config
 
 
-def combine(critic: dict[str, torch.Tensor], aligned: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """State of an open_clip CLIP out of the averaged weights of the image tower and of the alignment, float32."""
-    out = {k: v for k, v in _part(critic, "ema.").items() if k.startswith("visual.")}
-    tower = _part(aligned, "ema.student.tower.")
-    rows = tower.pop("token_embedding.weight")
-    table = torch.zeros(TEXT["vocab_size"], TEXT["width"])  # tokens that the corpus never used say nothing
-    table[aligned["ema.student.vocabulary"]] = rows
-    out |= tower | {"token_embedding.weight": table}
-    out["logit_scale"] = aligned["ema.scale"].clamp(max=torch.tensor(40.0).log().item())
+def combine(image: dict[str, torch.Tensor], aligned: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """State of an open_clip CLIP, float32, out of the averaged weights of `training.train` and `training.align`."""
+    out = {k: v for k, v in image.items() if k.startswith("visual.")}
+    out |= {f"visual.head.proj.{k}": v for k, v in part(aligned, "head.").items()}
+    text = part(aligned, "student.tower.")
+    rows = text["token_embedding.weight"]
+    table = torch.zeros(text_config()["vocab_size"], rows.shape[1])  # tokens never used say nothing
+    table[aligned["student.vocabulary"]] = rows
+    out |= text | {"token_embedding.weight": table}
+    out["logit_scale"] = aligned["scale"].clamp(max=torch.tensor(40.0).log().item())
     return out
 
 
-def write(state: dict[str, torch.Tensor], folder: Path) -> None:
-    """Both files into `folder`, each by rename, after a check that open_clip loads them and gives the same pictures' embedding."""
+def config(tower: Tower, width: int) -> dict[str, object]:
+    """The whole of `open_clip_config.json`."""
+    return {
+        "model_cfg": clip_config(tower, width),
+        "preprocess_cfg": {
+            "mean": [MEAN] * 3,
+            "std": [STD] * 3,
+            "interpolation": "bicubic",
+            "resize_mode": "squash",
+        },
+    }
+
+
+def write(state: dict[str, torch.Tensor], tower: Tower, folder: Path) -> None:
+    """Both files into `folder`, each by rename, after a check that open_clip loads them and gives the same embeddings."""
     folder.mkdir(parents=True, exist_ok=True)
+    width = state["token_embedding.weight"].shape[1]
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         temporary = Path(name)
         half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
         save_file(half, temporary / "open_clip_model.safetensors", metadata={"format": "pt"})
-        (temporary / "open_clip_config.json").write_text(json.dumps(CONFIG, indent=2) + "\n")
+        (temporary / "open_clip_config.json").write_text(json.dumps(config(tower, width), indent=2) + "\n")
         check(temporary, state)
         for file in ("open_clip_config.json", "open_clip_model.safetensors"):
             (temporary / file).chmod(0o644)
@@ -74,9 +80,7 @@ def check(folder: Path, state: dict[str, torch.Tensor]) -> None:
     full.load_state_dict(state)
     if any(p.dtype != torch.float32 for p in model.parameters()):
         raise RuntimeError("open_clip did not cast the float16 file to float32")
-    views = torch.randn(
-        4, 3, VISION["image_size"], VISION["image_size"], generator=torch.Generator().manual_seed(0)
-    )
+    views = torch.randn(4, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
     tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(["a red apple", "tart", "the sun"])
     with torch.no_grad():
         for a, b in (
@@ -88,24 +92,24 @@ def check(folder: Path, state: dict[str, torch.Tensor]) -> None:
                 raise RuntimeError(f"float16 changes an embedding: cosine {likeness:.4f}")
 
 
-def _part(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--critic", type=Path, default=Path("training/runs/tiny"))
-    parser.add_argument("--aligned", type=Path, default=Path("training/runs/aligned"))
-    parser.add_argument("--out", type=Path, default=Path("clipart/models/tiny"))
+    parser.add_argument("--tower", choices=TOWERS, default="tiny")
+    parser.add_argument(
+        "--image", type=Path, help="run of training.train; default: training/runs/TOWER, as trained"
+    )
+    parser.add_argument(
+        "--aligned", type=Path, help="run of training.align; default: training/runs/TOWER-aligned"
+    )
+    parser.add_argument("--out", type=Path, help="default: the tower's folder in clipart/models")
     args = parser.parse_args()
-    state = combine(
-        load_file(args.critic / "state.safetensors"), load_file(args.aligned / "state.safetensors")
-    )
-    write(state, args.out)
-    write_sums(args.out)
-    print(
-        json.dumps({"out": str(args.out), "bytes": (args.out / "open_clip_model.safetensors").stat().st_size})
-    )
+    tower = TOWERS[args.tower]
+    image = args.image or Path("training/runs") / args.tower
+    aligned = args.aligned or Path("training/runs") / f"{args.tower}-aligned"
+    out = args.out or Path(tower.out)
+    write(combine(averaged(image), averaged(aligned)), tower, out)
+    write_sums(out)
+    print(json.dumps({"out": str(out), "bytes": (out / "open_clip_model.safetensors").stat().st_size}))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def multi_positive(
     log_p = logits - logits.logsumexp(1, keepdim=True)
     count = positive.sum(1)
     per_row = -log_p.masked_fill(~positive, 0.0).sum(1) / count.clamp_min(1)
-    return per_row[count > 0].mean()
+    return per_row.sum() / (count > 0).sum().clamp_min(1)  # a row without a positive has added 0
 
 
 def clip_loss(

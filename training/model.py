@@ -1,36 +1,105 @@
-"""The critic while it is trained: open_clip's image tower and a linear map from the teacher's space."""
+"""What can be trained: the table of image towers, the text tower's shape, and the two sides while an image tower learns."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from open_clip.timm_model import TimmModel
 from torch import nn
 
+from training.data import Look, Split
+
 EMBED = 256
-# cs3darknet: SiLU throughout, plain 3x3 convolutions, the fastest smooth network of its size on a CPU (measured).
-VISION = {
-    "timm_model_name": "cs3darknet_s",
-    "timm_model_pretrained": False,
-    "timm_pool": "avg",
-    "timm_proj": "linear",
-    "image_size": 64,
-}
+IMAGE_SIZE = 64
 # Loader statistics in open_clip's preprocess_cfg; the network sees (x - MEAN) / STD.
 MEAN, STD = 0.5, 0.25
+# Of both text towers. All models together may have 30,000,000 bytes, as float16 (BatchNorm's running statistics too):
+#   tiny    image   5,806,816   text  6,661,762    (49,408 tokens x 64 x 2 are 6,324,224 of the text's)
+#   judge   image   4,862,048   text  6,661,762
+#   VQGAN           5,408,438   in all 29,400,826, and some 60,000 for the names of the tensors in the files' heads.
+# At width 96 the critic alone is 16,020,386, and a judge of this kind does not fit beside it.
+TEXT_WIDTH = 64
 
 
-class Critic(nn.Module):
-    """`image`: views (B, 3, S, S) in [0, 1] to unit (B, EMBED). `text`: teacher rows (B, 384) to unit (B, EMBED)."""
+@dataclass(frozen=True)
+class Tower:
+    """An image tower and how it is trained.
 
-    def __init__(self, teacher_mean: torch.Tensor) -> None:
+    Attributes:
+        timm: name of the network in timm.
+        out: where the finished model goes.
+        eps: L2 radius of the attack when it starts and when it has risen; zeros for no attack.
+        clean_share: share of the budget before the attack starts.
+        rise_share: share of the budget during which its radius rises.
+    """
+
+    timm: str
+    out: str
+    seed: int
+    eps: tuple[float, float] = (0.0, 0.0)
+    clean_share: float = 1.0
+    rise_share: float = 0.4
+    look: Look = Look(size=IMAGE_SIZE)  # noqa: RUF009  (frozen)
+    split: Split = Split()  # noqa: RUF009  (frozen)
+
+    @property
+    def vision(self) -> dict[str, object]:
+        """open_clip's `vision_cfg`."""
+        return {
+            "timm_model_name": self.timm,
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+            "image_size": self.look.size,
+        }
+
+
+TOWERS = {
+    # cs3darknet: SiLU throughout, plain 3x3 convolutions, the fastest smooth network of its size on a CPU (measured).
+    "tiny": Tower("cs3darknet_s", "clipart/models/tiny", seed=0, eps=(1.0, 1.5), clean_share=0.19),
+    # regnetx: ReLU and grouped convolutions, so another family; of those that fit it was the one with the most weights
+    # and the most views a second in training on a CPU (measured: 374 a core, cs3darknet_s 284, starnet_s150 258,
+    # dla46_c 220, convnext_zepto_rms 204, ese_vovnet19b_slim 136). Its recall is not known yet.
+    "judge": Tower(
+        "regnetx_002",
+        "clipart/models/tiny-judge",
+        seed=1,
+        look=Look(size=IMAGE_SIZE, noise=0.1, erase_share=0.1),
+        split=Split("judge", dropped=1 / 3),
+    ),
+}
+
+
+def text_config(width: int = TEXT_WIDTH) -> dict[str, int | bool]:
+    """open_clip's `text_cfg`: a small transformer on the stock tokens."""
+    return {
+        "context_length": 32,
+        "vocab_size": 49408,
+        "width": width,
+        "heads": 4,
+        "layers": 3,
+        "proj_bias": True,
+    }
+
+
+def clip_config(tower: Tower, width: int = TEXT_WIDTH) -> dict[str, object]:
+    """open_clip's `model_cfg` of a finished model."""
+    return {"embed_dim": EMBED, "vision_cfg": tower.vision, "text_cfg": text_config(width)}
+
+
+class ImageTower(nn.Module):
+    """open_clip's image tower, and a linear map of the teacher's embeddings that stands for the text side meanwhile.
+
+    `image`: views (B, 3, S, S) in [0, 1] to unit (B, EMBED). `text`: teacher rows (B, 384) to unit (B, EMBED).
+    """
+
+    def __init__(self, tower: Tower, teacher_mean: torch.Tensor) -> None:
         super().__init__()
+        v = tower.vision
         self.visual = TimmModel(
-            VISION["timm_model_name"],
-            EMBED,
-            VISION["image_size"],
-            pool=VISION["timm_pool"],
-            proj=VISION["timm_proj"],
+            v["timm_model_name"], EMBED, v["image_size"], pool=v["timm_pool"], proj=v["timm_proj"]
         )
         self.map = nn.Linear(len(teacher_mean), EMBED, bias=False)
         self.register_buffer("teacher_mean", teacher_mean.clone())

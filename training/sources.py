@@ -7,6 +7,9 @@ are left out too: each is drawn in one or two colours (blue, or green for Sticki
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"  # what `training.build_data` and `training.teacher` make of them
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ import time
 import torch
 from safetensors.torch import load_file, save_file
 
-from training.build_data import DATA
-from training.sources import SOURCES
+from training.sources import DATA, SOURCES
 from training.words import COLOURS, article
 
 SCENES = 5_000

@@ -1,9 +1,11 @@
-"""Train the image tower against frozen MiniLM captions: first clean, then one-step adversarial.
+"""Train an image tower against frozen MiniLM captions: clean, and the critic then one-step adversarial.
 
-    python -m training.train --minutes 90 --run training/runs/tiny
+    python -m training.train --tower tiny --minutes 135
+    python -m training.train --tower judge --minutes 60
 
-Resumable: the same command goes on from the last checkpoint (`state.safetensors` + `state.json`, no pickle) and keeps to
-the wall-clock budget that was used before. The learning curve is `log.jsonl` in the run's folder.
+Resumable: the same command goes on from the last checkpoint (`state.safetensors`, no pickle) and keeps to the wall-clock
+budget that was used before; `--stop-after` cuts a long budget into short calls. The learning curve is `log.jsonl` in the
+run's folder. On a GPU everything lies in its memory; on a CPU it is one process a core.
 
 The adversarial part is FGSM with random start (arXiv 2001.03994) in the L2 ball: cheap, and enough at this size if one
 watches for catastrophic overfitting, which shows as multi-step accuracy falling while one-step accuracy rises.
@@ -24,25 +26,24 @@ import torch.multiprocessing
 import torch.nn.functional as F
 from torch import nn
 
-from training.build_data import DATA
-from training.checkpoint import load_state, save_state
-from training.data import Look, Pictures, draw_batch, load_teacher, plain_views
+from training.checkpoint import load_state, save_averaged, save_state
+from training.data import Pictures, draw_batch, load_teacher, normal, plain_views, uniform
 from training.losses import bank_loss, clip_loss
-from training.model import VISION, Critic, unit
+from training.model import TOWERS, ImageTower, Tower, unit
+from training.runtime import Clock, add_arguments, autocast, pick_device, reseed
+from training.sources import DATA
 
 
 def attack(
-    critic: Critic, views: torch.Tensor, loss_of, eps: float, rng: torch.Generator, *, steps: int = 1
+    model: ImageTower, views: torch.Tensor, loss_of, eps: float, rng: torch.Generator, *, steps: int = 1
 ) -> torch.Tensor:
     """Views (B, 3, S, S) moved inside an L2 ball of radius `eps` so that `loss_of(embedding)` rises; in [0, 1]."""
-    delta = (
-        eps * torch.rand(len(views), 1, 1, 1, generator=rng) * unit(torch.randn(views.shape, generator=rng))
-    )
+    delta = eps * uniform(len(views), 1, 1, 1, rng=rng) * unit(normal(*views.shape, rng=rng))
     size = 1.25 * eps if steps == 1 else 2.5 * eps / steps
     for _ in range(steps):
         delta.requires_grad_(True)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = loss_of(critic.image(views + delta))
+        with autocast(views.device):
+            loss = loss_of(model.image(views + delta))
         (gradient,) = torch.autograd.grad(loss, delta)
         delta = delta.detach() + size * unit(gradient.float())
         delta = delta * (eps / delta.flatten(1).norm(dim=1).clamp_min(eps))[:, None, None, None]
@@ -88,27 +89,28 @@ def recall(image: torch.Tensor, text: torch.Tensor) -> dict[str, float]:
     }
 
 
-def embed_images(critic: Critic, views: torch.Tensor) -> torch.Tensor:
+def embed_images(model: ImageTower, views: torch.Tensor) -> torch.Tensor:
     """(N, 3, S, S) to unit (N, D), without gradients."""
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        return torch.cat([critic.image(chunk).float() for chunk in views.split(256)])
+    with torch.no_grad(), autocast(views.device):
+        return torch.cat([model.image(chunk).float() for chunk in views.split(256)])
 
 
 def measure(
-    critic: Critic, views: torch.Tensor, names: torch.Tensor, teacher: torch.Tensor, eps: float
+    model: ImageTower, views: torch.Tensor, names: torch.Tensor, teacher: torch.Tensor, eps: float
 ) -> dict[str, float]:
     """Recall on the held-out family, clean on all of it and after a 5-step attack on 200 pictures."""
-    critic.eval()
-    text = critic.text(teacher[names]).detach()
-    out = recall(embed_images(critic, views), text)
-    pick = torch.arange(0, len(views), max(1, len(views) // 200))
+    model.eval()
+    text = model.text(teacher[names]).detach()
+    out = recall(embed_images(model, views), text)
+    pick = torch.arange(0, len(views), max(1, len(views) // 200), device=views.device)
 
     def loss_of(e: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(20 * e.float() @ text.T, pick)
 
-    moved = attack(critic, views[pick], loss_of, max(eps, 1.0), torch.Generator().manual_seed(0), steps=5)
-    logits = embed_images(critic, moved) @ text.T
-    rank = (logits > logits[torch.arange(len(pick)), pick][:, None]).sum(1)
+    rng = torch.Generator(views.device).manual_seed(0)
+    moved = attack(model, views[pick], loss_of, max(eps, 1.0), rng, steps=5)
+    logits = embed_images(model, moved) @ text.T
+    rank = (logits > logits.gather(1, pick[:, None])).sum(1)
     return out | {"robust_r10": round(100 * (rank < 10).float().mean().item(), 1)}
 
 
@@ -122,94 +124,124 @@ def share_gradients(module: nn.Module, workers: int) -> None:
         g.copy_(part.view_as(g))
 
 
-def schedule(spent: float, step: int, args: argparse.Namespace) -> tuple[float, float]:
-    """(learning rate, eps) after `spent` seconds: short warm-up then cosine; no attack, then a rising one."""
-    progress = spent / (60 * args.minutes)
-    rate = args.rate * min(1.0, (step + 1) / 200) * (0.5 * (1 + math.cos(math.pi * progress)) * 0.99 + 0.01)
-    after = spent - 60 * args.clean_minutes  # seconds of attack so far
-    if after < 0:
+def schedule(progress: float, step: int, rate: float, tower: Tower) -> tuple[float, float]:
+    """(learning rate, eps) at `progress` in [0, 1): short warm-up then cosine; no attack, then a rising one."""
+    rate *= min(1.0, (step + 1) / 200) * (0.5 * (1 + math.cos(math.pi * progress)) * 0.99 + 0.01)
+    if progress < tower.clean_share:
         return rate, 0.0
-    return rate, args.eps[0] + min(1.0, after / (0.4 * 60 * args.minutes)) * (args.eps[1] - args.eps[0])
+    risen = min(1.0, (progress - tower.clean_share) / tower.rise_share)
+    return rate, tower.eps[0] + risen * (tower.eps[1] - tower.eps[0])
 
 
-def train(rank: int, args: argparse.Namespace) -> None:
-    """One worker: a process with one thread of its own. Rank 0 keeps the average, measures and writes.
+def meet(rank: int, args: argparse.Namespace) -> None:
+    """One thread a process on a CPU; with several, they find one another by a file in the run's folder.
 
     Processes and not threads, because oneDNN's threads wait for one another in a busy loop when they compute weight
     gradients: on a machine with other work that cost ten times the useful time.
     """
-    torch.set_num_threads(1)
+    if args.device == "cpu":
+        torch.set_num_threads(1)
     if args.workers > 1:
         dist.init_process_group(
             "gloo", init_method=f"file://{args.run.resolve()}/meet", rank=rank, world_size=args.workers
         )
-    pictures = Pictures(DATA, held_out=False)
-    teacher = load_teacher(DATA)
-    look = Look(size=VISION["image_size"])
+
+
+def go_on(clock: Clock, workers: int) -> tuple[float, bool]:
+    """(progress, whether there is time for a step), the same in all workers: the first one's clock counts."""
+    state = torch.tensor([clock.progress(), clock.called_off()], dtype=torch.float64)
+    if workers > 1:
+        dist.broadcast(state, 0)
+    progress, called_off = state.tolist()
+    return progress, progress < 1 and not called_off
+
+
+def start(args: argparse.Namespace, train) -> None:
+    """Run `train(rank, args)` once on a GPU and once a core on a CPU."""
+    args.device = pick_device(args.device).type
+    args.run.mkdir(parents=True, exist_ok=True)
+    (args.run / "meet").unlink(missing_ok=True)
+    if args.workers > 1:
+        torch.multiprocessing.spawn(train, args=(args,), nprocs=args.workers)
+    else:
+        train(0, args)
+
+
+def optimiser_of(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
+    """AdamW; norms and the scale are not decayed."""
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=next(model.parameters()).is_cuda)
+
+
+def train(rank: int, args: argparse.Namespace) -> None:
+    """One worker. Rank 0 keeps the average, measures and writes."""
+    meet(rank, args)
+    device, tower = pick_device(args.device), TOWERS[args.tower]
+    pictures = Pictures(DATA, held_out=False, split=tower.split, device=device, limit=args.limit)
+    teacher = load_teacher(DATA).to(device)
     names = torch.unique(pictures.name)
     torch.manual_seed(args.seed)  # initial weights only; batches come from `rng`
-    critic = Critic(teacher.mean(0)).to(memory_format=torch.channels_last)
-    ema = copy.deepcopy(critic).eval()
-    groups = [
-        {"params": [p for p in critic.parameters() if p.ndim > 1], "weight_decay": args.decay},
-        {"params": [p for p in critic.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=args.rate, betas=(0.9, 0.98))
-    rng = torch.Generator().manual_seed(args.seed)
-    step, before = load_state(args.run, critic, ema, optimiser, rng)
-    if rank:
-        rng.manual_seed(args.seed + 1000 * rank + step)
-    else:
-        held = Pictures(DATA, held_out=True)
-        held_views = plain_views(held, look.size).contiguous(memory_format=torch.channels_last)
+    model = ImageTower(tower, teacher.mean(0)).to(device, memory_format=torch.channels_last)
+    ema = copy.deepcopy(model).eval()
+    if args.compile:
+        model.visual.compile()
+    optimiser = optimiser_of(model, args.rate, args.decay)
+    step, before = load_state(args.run, model, ema, optimiser)
+    rng = torch.Generator(device)
+    if rank == 0:
+        held = Pictures(DATA, held_out=True, device=device, limit=args.limit)
+        held_views = plain_views(held, tower.look.size).contiguous(memory_format=torch.channels_last)
         print(
-            f"{len(pictures.records)} pictures, {len(names)} names, {len(held.records)} held out; step {step}, {before / 60:.1f} min spent",
+            f"{len(pictures.records)} pictures, {len(names)} names, {len(held.records)} held out; "
+            f"{args.workers} x {args.batch} views at {args.rate:.2g} on {device}; step {step}, {before / 60:.1f} min spent",
             flush=True,
         )
 
-    start = checked = time.time()
-    began, total_loss, count = step, 0.0, 0
+    clock = Clock(args.minutes, args.stop_after, before)
+    checked, began, total, count, eps = time.time(), step, torch.zeros((), device=device), 0, tower.eps[0]
     while True:
-        spent = torch.tensor(before + time.time() - start, dtype=torch.float64)
-        if args.workers > 1:
-            dist.broadcast(spent, 0)
-        if spent >= 60 * args.minutes:
-            break
-        rate, eps = schedule(spent.item(), step, args)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        loss = train_step(critic, optimiser, pictures, teacher, names, look, eps, rng, args)
-        step += 1
-        if rank:
-            continue
-        average(ema, critic, step, 0.998)
-        total_loss, count = total_loss + loss, count + 1
-        if time.time() - checked > 60 * args.check_minutes or step == 100:
-            checked = time.time()
+        progress, more = go_on(clock, args.workers)
+        if rank == 0 and (not more or time.time() - checked > 60 * args.check_minutes or step == 100):
             report = measure(ema, held_views, held.name, teacher, eps)
-            line = {"step": step, "minutes": round(spent.item() / 60, 2), "loss": round(total_loss / count, 4), "eps": round(eps, 2),
-                    "rate": round(rate, 6), "scale": round(critic.scale.exp().item(), 2),
-                    "views_per_s": round((step - began) * args.batch * args.workers / (time.time() - start), 1)} | report  # fmt: skip
+            seconds = clock.spent()
+            line = {"step": step, "minutes": round(seconds / 60, 2), "loss": round(total.item() / max(1, count), 4), "eps": round(eps, 2),
+                    "rate": round(optimiser.param_groups[0]["lr"], 6), "scale": round(model.scale.exp().item(), 2),
+                    "views_per_s": round((step - began) * args.batch * args.workers / (seconds - before), 1)} | report  # fmt: skip
             print(json.dumps(line), flush=True)
             with (args.run / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
-            total_loss, count = 0.0, 0
-            save_state(args.run, critic, ema, optimiser, rng, step, before + time.time() - start)
+            save_state(args.run, model, ema, optimiser, step, seconds)
+            checked, count = time.time(), 0
+            total.zero_()
+        if not more:
+            break
+        rate, eps = schedule(progress, step, args.rate, tower)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        reseed(rng, args.seed, rank, step)
+        total += train_step(model, optimiser, pictures, teacher, names, eps, rng, args)
+        step, count = step + 1, count + 1
+        if rank == 0:
+            average(ema, model, step, 0.998)
     if rank == 0:
-        save_state(args.run, critic, ema, optimiser, rng, step, before + time.time() - start)
-        report = measure(ema, held_views, held.name, teacher, args.eps[1])
-        print(json.dumps({"done": True, "step": step} | report), flush=True)
+        save_averaged(args.run)
+        print(json.dumps({"done": progress >= 1, "step": step}), flush=True)
 
 
 def train_step(
-    critic: Critic, optimiser: torch.optim.Optimizer, pictures: Pictures, teacher: torch.Tensor, names: torch.Tensor, look: Look,
+    model: ImageTower, optimiser: torch.optim.Optimizer, pictures: Pictures, teacher: torch.Tensor, names: torch.Tensor,
     eps: float, rng: torch.Generator, args: argparse.Namespace,
-) -> float:  # fmt: skip
-    """One batch, attacked if eps > 0, and one step of the optimiser; the loss."""
-    critic.train()
-    batch = draw_batch(pictures, args.batch, look, rng)
+) -> torch.Tensor:  # fmt: skip
+    """One batch, attacked if eps > 0, and one step of the optimiser; the loss, not waited for."""
+    model.train()
+    batch = draw_batch(pictures, args.batch, TOWERS[args.tower].look, rng)
     views = batch.views.contiguous(memory_format=torch.channels_last)
-    bank = names[torch.randint(len(names), (args.bank,), generator=rng)]
+    bank = names
+    if args.bank:
+        bank = names[torch.randint(len(names), (args.bank,), generator=rng, device=rng.device)]
     t_caption, t_name, t_bank = teacher[batch.caption], teacher[batch.name], teacher[bank]
     own = batch.name[:, None] == bank[None]
 
@@ -220,52 +252,60 @@ def train_step(
         image = image.float()
         among = clip_loss(image, text, batch.concept, batch.caption, t_caption, scale)
         against = bank_loss(image, name, own, wrong, t_caption, t_name, t_bank, scale)
-        return 0.5 * among + 0.5 * against
+        return args.captions * among + (1 - args.captions) * against
 
-    text, name, wrong = critic.text(t_caption), critic.text(t_name), critic.text(t_bank)
-    scale = critic.scale.exp().clamp(max=40.0)
+    text, name, wrong = model.text(t_caption), model.text(t_name), model.text(t_bank)
+    scale = model.scale.exp().clamp(max=40.0)
     if eps:
         fixed = (text.detach(), name.detach(), wrong.detach(), scale.detach())
-        with Freeze(critic):
-            views = attack(critic, views, lambda image: loss_of(image, *fixed), eps, rng)
-    with torch.autocast("cpu", torch.bfloat16):
-        image = critic.image(views)
+        with Freeze(model):
+            views = attack(model, views, lambda image: loss_of(image, *fixed), eps, rng)
+    with autocast(views.device):
+        image = model.image(views)
     loss = loss_of(image, text, name, wrong, scale)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     if args.workers > 1:
-        share_gradients(critic, args.workers)
-    nn.utils.clip_grad_norm_(critic.parameters(), 2.0)
+        share_gradients(model, args.workers)
+    nn.utils.clip_grad_norm_(model.parameters(), 2.0)
     optimiser.step()
-    return loss.item()
+    return loss.detach()
+
+
+def fill_in(args: argparse.Namespace) -> None:
+    """Defaults that depend on the tower, the device and the batch."""
+    cuda = pick_device(args.device).type == "cuda"
+    args.run = args.run or Path("training/runs") / args.tower
+    args.seed = TOWERS[args.tower].seed if args.seed is None else args.seed
+    args.workers = args.workers or (1 if cuda else 2)
+    args.batch = args.batch or (1024 if cuda else 64)
+    if args.bank is None:
+        args.bank = 0 if cuda else 1536
+    args.check_minutes = args.check_minutes or (1 if cuda else 4)
+    # Adam's step goes with the square root of the batch (arXiv 2205.10287); 2e-3 at 128 is what was tried
+    args.rate = args.rate or min(4e-3, 2e-3 * (args.batch * args.workers / 128) ** 0.5)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, default=Path("training/runs/tiny"))
-    parser.add_argument("--minutes", type=float, default=90, help="wall-clock budget of the whole run")
-    parser.add_argument("--clean-minutes", type=float, default=10)
+    add_arguments(parser, minutes=90)
+    parser.add_argument("--tower", choices=TOWERS, default="tiny")
+    parser.add_argument("--run", type=Path, help="default: training/runs/TOWER")
+    parser.add_argument("--workers", type=int, help="processes: 1 on a GPU; one a core on a CPU, default 2")
+    parser.add_argument("--batch", type=int, help="views a worker and step; 1,024 on a GPU, 64 on a CPU")
     parser.add_argument(
-        "--eps",
-        type=float,
-        nargs=2,
-        default=(1.0, 1.5),
-        help="L2 radius when the attack starts, and after 40 %% more",
+        "--bank", type=int, help="names drawn per step as extra wrong answers; 0 takes all, as on a GPU"
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes with one thread each; one a core")
-    parser.add_argument("--batch", type=int, default=64, help="views a worker and step")
-    parser.add_argument("--bank", type=int, default=1536, help="names drawn per step as extra wrong answers")
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--captions", type=float, default=0.5, help="share of the captions' loss, in [0, 1]")
+    parser.add_argument("--rate", type=float, help="2e-3 for 128 views, more for more, at most 4e-3")
     parser.add_argument("--decay", type=float, default=0.05)
-    parser.add_argument("--check-minutes", type=float, default=4)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--check-minutes", type=float)
+    parser.add_argument("--seed", type=int, help="default: the tower's")
+    parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     args = parser.parse_args()
-    args.run.mkdir(parents=True, exist_ok=True)
-    (args.run / "meet").unlink(missing_ok=True)
-    if args.workers > 1:
-        torch.multiprocessing.spawn(train, args=(args,), nprocs=args.workers)
-    else:
-        train(0, args)
+    fill_in(args)
+    start(args, train)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import json
 import math
 import time
@@ -21,20 +22,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
-import torch.multiprocessing
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
 from clipart.canvas.base import clamp_with_grad
 from clipart.models.vqgan import METADATA, VqganConfig, build_network, load_vqgan
-from training.build_data import DATA, Emoji, emoji_jobs, icon_jobs
 from training.checkpoint import load_state, save_state
-from training.data import Pictures, composite, paint, placements, warp
+from training.data import Pictures, composite, paint, placements, some_of, uniform, warp
 from training.export import write_sums
-from training.sources import SOURCES
-from training.train import average, share_gradients
+from training.runtime import Clock, add_arguments, autocast, pick_device, reseed
+from training.sources import DATA, SOURCES
+from training.train import average, go_on, meet, share_gradients, start
 from training.words import WordNet, clean
 
 LEVELS = (7, 5, 5, 5, 5)  # 4,375 codes
@@ -81,6 +80,8 @@ def render_large(job: tuple[str, str]) -> np.ndarray | None:
 
 def render(args: argparse.Namespace) -> None:
     """Write `large.npy`, (N, LARGE, LARGE, 4): colour pictures of the training sets, shuffled."""
+    from training.build_data import Emoji, emoji_jobs, icon_jobs  # needs resvg, which training does not
+
     root = DATA / "packages"
     wordnet, emoji = WordNet(root / "debian/usr/share/wordnet"), Emoji(root)
     taken = frozenset(clean(e["label"]) for e in emoji.by_hex.values())
@@ -107,42 +108,47 @@ def render(args: argparse.Namespace) -> None:
 
 def grounds(count: int, size: int, rng: torch.Generator) -> torch.Tensor:
     """(count, 3, size, size): a third white or light, a third plain, the rest gradients, some faint."""
-    kind = torch.rand(count, 1, 1, 1, generator=rng)
-    a, b = torch.rand(2, count, 3, 1, 1, generator=rng)
-    light = 1 - 0.25 * torch.rand(count, 3, 1, 1, generator=rng) * (
-        torch.rand(count, 1, 1, 1, generator=rng) < 0.6
-    )
+    kind = uniform(count, 1, 1, 1, rng=rng)
+    a, b = uniform(2, count, 3, 1, 1, rng=rng)
+    light = 1 - 0.25 * uniform(count, 3, 1, 1, rng=rng) * (uniform(count, 1, 1, 1, rng=rng) < 0.6)
     a = torch.where(kind < 0.35, light, a)
     b = torch.where(kind < 0.6, a, torch.where(kind < 0.75, a + 0.25 * (b - 0.5), b))
-    ramp = torch.linspace(-0.5, 0.5, size)
-    angle = 6.2832 * torch.rand(count, 1, 1, generator=rng)
+    ramp = torch.linspace(-0.5, 0.5, size, device=rng.device)
+    angle = 6.2832 * uniform(count, 1, 1, rng=rng)
     t = 0.5 + (torch.cos(angle) * ramp[None, None] + torch.sin(angle) * ramp[None, :, None])[:, None] / 1.42
     return (a + (b - a) * t).clamp_(0, 1)
 
 
-def draw(pictures: Pictures, large: np.ndarray, count: int, size: int, rng: torch.Generator) -> torch.Tensor:
+def load_large(device: torch.device) -> torch.Tensor:
+    """(N, 4, LARGE, LARGE) uint8: in the memory of a GPU, and left in the file for a CPU."""
+    large = torch.from_numpy(np.load(DATA / "large.npy", mmap_mode="c")).permute(0, 3, 1, 2)
+    return large if device.type == "cpu" else large.to(device)
+
+
+def draw(
+    pictures: Pictures, large: torch.Tensor, count: int, size: int, rng: torch.Generator
+) -> torch.Tensor:
     """(count, 3, size, size): whole small pictures, and parts of large ones as a 256 px canvas shows them."""
     n = count // 3
-    index = torch.multinomial(pictures.weight, n, replacement=True, generator=rng)
+    index = torch.searchsorted(pictures.cumulative, uniform(n, rng=rng), right=True)
     layer = pictures.rgba[index].float().div_(255)
     paint(layer, pictures.glyph[index], rng)
     whole = warp(layer, placements(n, pictures.flip[index], rng), size)
 
     n = count - n
-    rows = torch.randint(len(large) - KEPT_BACK, (n,), generator=rng)
-    layer = torch.from_numpy(large[rows.sort().values.numpy()]).permute(0, 3, 1, 2).float().div_(255)
-    zoom = size / (130 + 130 * torch.rand(n, generator=rng))
-    theta = torch.zeros(n, 2, 3)
-    theta[:, 0, 0] = zoom * torch.where(torch.rand(n, generator=rng) < 0.5, -1.0, 1.0)
+    rows = torch.randint(len(large) - KEPT_BACK, (n,), generator=rng, device=rng.device)
+    layer = large[rows].float().div_(255)
+    zoom = size / (130 + 130 * uniform(n, rng=rng))
+    theta = torch.zeros(n, 2, 3, device=rng.device)
+    theta[:, 0, 0] = zoom * torch.where(uniform(n, rng=rng) < 0.5, -1.0, 1.0)
     theta[:, 1, 1] = zoom
-    theta[:, :, 2] = (2 * torch.rand(n, 2, generator=rng) - 1) * (1.05 - 0.8 * zoom)[:, None]
+    theta[:, :, 2] = (2 * uniform(n, 2, rng=rng) - 1) * (1.05 - 0.8 * zoom)[:, None]
     parts = warp(layer, theta, size)
 
     views = composite(torch.cat([whole, parts]), grounds(count, size, rng))
-    for i in torch.nonzero(torch.rand(count, generator=rng) < 0.3)[
-        :, 0
-    ].tolist():  # more colours than the sets have
-        views[i] = views[i, torch.randperm(3, generator=rng)]
+    some = some_of(count, 0.3, rng)  # more colours than the sets have
+    order = uniform(len(some), 3, rng=rng).argsort(1)
+    views[some] = views[some].gather(1, order[:, :, None, None].expand(-1, -1, size, size))
     return views.contiguous(memory_format=torch.channels_last)
 
 
@@ -154,17 +160,23 @@ def codebook() -> torch.Tensor:
     return torch.cartesian_prod(*(torch.linspace(-1, 1, n) for n in LEVELS))
 
 
+@functools.cache
+def half_steps(device: torch.device) -> torch.Tensor:
+    """(1, embed_dim, 1, 1): half of the steps from one end of a channel's grid to the other."""
+    return (torch.tensor(LEVELS, device=device) - 1).view(1, -1, 1, 1) / 2
+
+
 def quantise(z: torch.Tensor, dither: float, rng: torch.Generator) -> torch.Tensor:
     """(B, embed_dim, h, w) to the nearest point of the grid, straight through.
 
     `dither` is the share of pictures that get noise of one step's width instead, so that early on the codes
     that nobody uses have a gradient too.
     """
-    steps = (torch.tensor(LEVELS) - 1).view(1, -1, 1, 1) / 2
+    steps = half_steps(z.device)
     inside = clamp_with_grad((z + 1) / 2) * 2 - 1
     error = torch.round((inside + 1) * steps) / steps - 1 - inside
-    noise = (torch.rand(z.shape, generator=rng) - 0.5) / steps
-    noisy = torch.rand(len(z), 1, 1, 1, generator=rng) < dither
+    noise = (uniform(*z.shape, rng=rng) - 0.5) / steps
+    noisy = uniform(len(z), 1, 1, 1, rng=rng) < dither
     return inside + torch.where(noisy, noise, error).detach()
 
 
@@ -209,7 +221,7 @@ class Perceptual(nn.Module):
 
     def forward(self, seen: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
         a, b = (seen - 0.5) / 0.25, (views - 0.5) / 0.25  # as the critic was trained
-        total = torch.zeros(())
+        total = torch.zeros((), device=seen.device)
         for part in self.parts:
             a = part(a)
             with torch.no_grad():
@@ -231,69 +243,64 @@ def reconstruction(seen: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
 
 
 def train(rank: int, args: argparse.Namespace) -> None:
-    """One worker, a process with one thread of its own; see `training.train.train`."""
-    torch.set_num_threads(1)
-    if args.workers > 1:
-        dist.init_process_group(
-            "gloo", init_method=f"file://{args.run.resolve()}/meet", rank=rank, world_size=args.workers
-        )
-    pictures, large = Pictures(DATA, held_out=False), np.load(DATA / "large.npy", mmap_mode="r")
-    perceptual = Perceptual() if CRITIC.is_dir() and args.perceptual else None
+    """One worker; see `training.train.train`."""
+    meet(rank, args)
+    device = pick_device(args.device)
+    pictures = Pictures(DATA, held_out=False, device=device, limit=args.limit)
+    large = load_large(device)
+    perceptual = Perceptual().to(device) if CRITIC.is_dir() and args.perceptual else None
     torch.manual_seed(args.seed)  # initial weights only; batches come from `rng`
-    rng = torch.Generator().manual_seed(args.seed)
-    model = Autoencoder().to(memory_format=torch.channels_last)
+    rng = reseed(torch.Generator(device), args.seed, -1)
+    model = Autoencoder().to(device, memory_format=torch.channels_last)
     model.spread(draw(pictures, large, 48, 64, rng))
     ema = copy.deepcopy(model).eval()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01)
-    step, before = load_state(args.run, model, ema, optimiser, rng)
-    if rank:
-        rng.manual_seed(args.seed + 1000 * rank + step)
-    else:
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=device.type == "cuda"
+    )
+    step, before = load_state(args.run, model, ema, optimiser)
+    if rank == 0:
         held = test_views(large)
         print(
-            f"{sum(p.numel() for p in model.parameters()):,} weights; step {step}, {before / 60:.1f} min",
+            f"{sum(p.numel() for p in model.parameters()):,} weights on {device}; step {step}, {before / 60:.1f} min",
             flush=True,
         )
 
-    start = checked = time.time()
-    began, total, count = step, {}, 0
+    clock = Clock(args.minutes, args.stop_after, before)
+    checked, began, count = time.time(), step, 0
+    total: dict[str, torch.Tensor] = {}
     while True:
-        spent = torch.tensor(before + time.time() - start, dtype=torch.float64)
-        if args.workers > 1:
-            dist.broadcast(spent, 0)
-        progress = spent.item() / (60 * args.minutes)
-        if progress >= 1:
+        progress, more = go_on(clock, args.workers)
+        if rank == 0 and (not more or time.time() - checked > 60 * args.check_minutes or step == 50):
+            seconds = clock.spent()
+            line = {
+                "step": step,
+                "minutes": round(seconds / 60, 2),
+                "steps_per_s": round((step - began) / (seconds - before), 2),
+            }
+            line |= {name: round(value.item() / count, 4) for name, value in total.items()}
+            line |= measure(ema, held)
+            print(json.dumps(line), flush=True)
+            with (args.run / "log.jsonl").open("a") as log:
+                log.write(json.dumps(line) + "\n")
+            save_state(args.run, model, ema, optimiser, step, seconds)
+            checked, total, count = time.time(), {}, 0
+        if not more:
             break
         cosine = 0.5 * (1 + math.cos(math.pi * progress))
         for group in optimiser.param_groups:
             group["lr"] = args.rate * min(1.0, (step + 1) / 100) * (0.98 * cosine + 0.02)
         size = 64 if progress < 0.7 else 96
         batch = args.batch if size == 64 else args.batch // 2
+        reseed(rng, args.seed, rank, step)
         views = draw(pictures, large, batch, size, rng)
         critic = perceptual if progress > 0.2 else None  # half of the work, and of no use at first
         losses = train_step(model, optimiser, critic, views, max(0.0, 0.9 - 6 * progress), rng, args)
-        step += 1
-        if rank:
-            continue
-        average(ema, model, step, 0.998)
-        total = {name: total.get(name, 0.0) + value for name, value in losses.items()}
-        count += 1
-        if time.time() - checked > 60 * args.check_minutes or step == 50:
-            checked = time.time()
-            line = {
-                "step": step,
-                "minutes": round(spent.item() / 60, 2),
-                "steps_per_s": round((step - began) / (time.time() - start), 2),
-            }
-            line |= {name: round(value / count, 4) for name, value in total.items()} | measure(ema, held)
-            print(json.dumps(line), flush=True)
-            with (args.run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-            total, count = {}, 0
-            save_state(args.run, model, ema, optimiser, rng, step, before + time.time() - start)
+        step, count = step + 1, count + 1
+        if rank == 0:
+            average(ema, model, step, 0.998)
+            total = {name: total.get(name, 0.0) + value for name, value in losses.items()}
     if rank == 0:
-        save_state(args.run, model, ema, optimiser, rng, step, before + time.time() - start)
-        print(json.dumps({"done": True, "step": step} | measure(ema, held)), flush=True)
+        print(json.dumps({"done": progress >= 1, "step": step}), flush=True)
 
 
 def train_step(
@@ -304,10 +311,10 @@ def train_step(
     dither: float,
     rng: torch.Generator,
     args: argparse.Namespace,
-) -> dict[str, float]:
-    """One batch and one step of the optimiser; the losses by name."""
+) -> dict[str, torch.Tensor]:
+    """One batch and one step of the optimiser; the losses by name, not waited for."""
     model.train()
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(views.device):
         z = model.encode(views)
         seen = model.decode(quantise(z, dither, rng))
         losses = {"l1": reconstruction(seen, views)}
@@ -322,18 +329,18 @@ def train_step(
         share_gradients(model, args.workers)
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimiser.step()
-    return {name: loss.item() for name, loss in losses.items()}
+    return {name: loss.detach() for name, loss in losses.items()}
 
 
-def test_views(large: np.ndarray) -> list[torch.Tensor]:
+def test_views(large: torch.Tensor) -> list[torch.Tensor]:
     """What no training view shows: 48 pictures of the held-out family at 64 px, KEPT_BACK large at 256."""
-    held = Pictures(DATA, held_out=True)
-    pick = torch.arange(0, len(held.records), len(held.records) // 48)[:48]
-    rng = torch.Generator().manual_seed(7)
-    theta = torch.tensor([[1.15, 0.0, 0.0], [0.0, 1.15, 0.0]])
+    device = large.device
+    held = Pictures(DATA, held_out=True, device=device)
+    pick = torch.arange(0, len(held.records), len(held.records) // 48, device=device)[:48]
+    rng = torch.Generator(device).manual_seed(7)
+    theta = torch.tensor([[1.15, 0.0, 0.0], [0.0, 1.15, 0.0]], device=device)
     small = warp(held.rgba[pick].float() / 255, theta.expand(48, 2, 3), 64)
-    layer = torch.from_numpy(np.array(large[-KEPT_BACK:])).permute(0, 3, 1, 2).float() / 255
-    big = warp(layer, theta.expand(KEPT_BACK, 2, 3), 256)
+    big = warp(large[-KEPT_BACK:].float() / 255, theta.expand(KEPT_BACK, 2, 3), 256)
     return [composite(small, grounds(48, 64, rng)), composite(big, grounds(KEPT_BACK, 256, rng))]
 
 
@@ -342,7 +349,7 @@ def measure(model: Autoencoder, held: list[torch.Tensor]) -> dict[str, float]:
     """PSNR in dB at both sizes, and how many of the codes the pictures use."""
     out: dict[str, float] = {}
     used: list[torch.Tensor] = []
-    rng = torch.Generator().manual_seed(0)
+    rng = torch.Generator(held[0].device).manual_seed(0)
     for name, views in zip(("psnr_64", "psnr_256"), held, strict=True):
         z = quantise(model.encode(views), 0.0, rng)
         used.append(z.permute(0, 2, 3, 1).reshape(-1, len(LEVELS)))
@@ -377,7 +384,7 @@ def sheet(name: str, path: Path) -> None:
     from PIL import Image
 
     vqgan = load_vqgan(name, torch.device("cpu"))
-    small, big = test_views(np.load(DATA / "large.npy", mmap_mode="r"))
+    small, big = test_views(load_large(torch.device("cpu")))
     rows = []
     for views, across in ((F.interpolate(small[:24], scale_factor=2.0), 12), (big[:8], 4)):
         source = small[:24] if across == 12 else big[:8]
@@ -394,10 +401,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("render", "train", "export"))
     parser.add_argument("--run", type=Path, default=Path("training/runs/vqgan"))
-    parser.add_argument("--minutes", type=float, default=35, help="wall-clock budget of the whole run")
-    parser.add_argument("--workers", type=int, default=2, help="processes with one thread each; one a core")
+    add_arguments(parser, minutes=35)
+    parser.add_argument("--workers", type=int, help="processes: 1 on a GPU; one a core on a CPU, default 2")
     parser.add_argument(
-        "--batch", type=int, default=8, help="views of 64 px a worker and step; half as many at 96 px"
+        "--batch",
+        type=int,
+        help="views of 64 px a worker and step, half as many at 96 px; 64 on a GPU, 8 on a CPU",
     )
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument(
@@ -406,17 +415,17 @@ def main() -> None:
     parser.add_argument("--check-minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("clipart/models/tiny-vqgan"))
+    parser.add_argument("--limit", type=int, help="small pictures to keep, to see whether everything runs")
     args = parser.parse_args()
-    args.run.mkdir(parents=True, exist_ok=True)
-    (args.run / "meet").unlink(missing_ok=True)
+    cuda = pick_device(args.device).type == "cuda"
+    args.workers = args.workers or (1 if cuda else 2)
+    args.batch = args.batch or (64 if cuda else 8)
     if args.what == "render":
         render(args)
     elif args.what == "export":
         export(args)
-    elif args.workers > 1:
-        torch.multiprocessing.spawn(train, args=(args,), nprocs=args.workers)
     else:
-        train(0, args)
+        start(args, train)
 
 
 if __name__ == "__main__":
