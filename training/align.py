@@ -3,10 +3,10 @@
     python -m training.align --tower tiny
     python -m training.align --tower judge
 
-The image tower stays as it is: its features of drawn views are computed once and kept, so that a step costs
-only short texts and one linear layer. Trained are the text tower and the image tower's last linear layer:
-views against captions and names, while the whole corpus stays where the image tower's text map puts MiniLM's
-embeddings, so that words without a picture keep their meaning. Resumable as `training.train` is.
+The image tower stays as it is (LiT, arXiv 2111.07991), the critic's with its robustness: its embeddings of drawn
+views are computed once and kept, so that a step costs only short texts. The text tower learns views against captions
+and names, while the whole corpus stays where the image tower's text map puts MiniLM's embeddings, so that words
+without a picture keep their meaning. Resumable as `training.train` is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -29,18 +28,17 @@ from training.checkpoint import averaged, facts_of, load_state, save_state
 from training.data import Look, Pictures, draw_batch, load_teacher, plain_views
 from training.distil import Corpus, Student, relation
 from training.losses import clip_loss
-from training.model import MEAN, STD, TOWERS, ImageTower, Tower
-from training.runtime import Clock, add_arguments, autocast, pick_device, reseed
+from training.model import TOWERS, ImageTower, Tower
+from training.runtime import Clock, add_arguments, pick_device, reseed
 from training.sources import DATA
-from training.train import average, recall
+from training.train import average, embed_images, recall
 
 
 class Aligned(nn.Module):
-    """The two parts that are trained here: `head`, features (B, F) to (B, D), and the student, tokens to (B, D)."""
+    """What is trained here: the student, now from tokens to (B, D) beside the image tower's, and the temperature."""
 
     def __init__(self, image: ImageTower, student: Student) -> None:
         super().__init__()
-        self.head = copy.deepcopy(image.visual.head.proj).requires_grad_(True)
         self.student = student
         old = student.tower.text_projection
         new = nn.Linear(old.in_features, image.map.out_features)
@@ -50,24 +48,11 @@ class Aligned(nn.Module):
         student.tower.text_projection = new
         self.scale = nn.Parameter(image.scale.detach().clone())
 
-    def image(self, features: torch.Tensor) -> torch.Tensor:
-        return F.normalize(self.head(features), dim=-1)
 
-
-@torch.no_grad()
-def features(image: ImageTower, views: torch.Tensor) -> torch.Tensor:
-    """(N, 3, S, S) in [0, 1] to (N, F) float16: what the image tower's last linear layer gets."""
-    out = []
-    for chunk in views.split(64 if views.device.type == "cpu" else 1024):
-        with autocast(views.device):
-            out.append(image.visual.trunk((chunk - MEAN) / STD).half())
-    return torch.cat(out)
-
-
-def draw_features(
+def draw_embeddings(
     image: ImageTower, pictures: Pictures, look: Look, count: int, path: Path, step: str
 ) -> dict[str, torch.Tensor]:
-    """`count` drawn views as features with caption, name and concept, on the pictures' device; kept in `path` with the
+    """`count` drawn views as unit embeddings with caption, name and concept, on the pictures' device; kept in `path` with the
     image tower's step.
     """
     device = pictures.rgba.device
@@ -77,10 +62,11 @@ def draw_features(
                 raise SystemExit(f"{path.parent} belongs to another state of the image tower: remove it.")
         return {name: value.to(device) for name, value in load_file(path).items()}
     rng = torch.Generator(device)
-    parts: dict[str, list[torch.Tensor]] = {"features": [], "caption": [], "name": [], "concept": []}
+    parts: dict[str, list[torch.Tensor]] = {"image": [], "caption": [], "name": [], "concept": []}
     for k in range(math.ceil(count / 256)):
         batch = draw_batch(pictures, 256, look, reseed(rng, k))
-        parts["features"].append(features(image, batch.views.contiguous(memory_format=torch.channels_last)))
+        views = batch.views.contiguous(memory_format=torch.channels_last)
+        parts["image"].append(embed_images(image, views))
         for name in ("caption", "name", "concept"):
             parts[name].append(getattr(batch, name))
     drawn = {name: torch.cat(part) for name, part in parts.items()}
@@ -113,7 +99,7 @@ def main() -> None:
     )
     parser.add_argument("--text", type=Path, default=Path("training/runs/text"))
     parser.add_argument("--run", type=Path, help="default: training/runs/TOWER-aligned")
-    parser.add_argument("--views", type=int, default=60_000, help="drawn views to compute features of")
+    parser.add_argument("--views", type=int, default=60_000, help="drawn views to compute embeddings of")
     parser.add_argument("--batch", type=int, default=384)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--anchor", type=float, default=2.0, help="weight of the corpus staying in place")
@@ -132,11 +118,11 @@ def align(args: argparse.Namespace) -> None:
     teacher = load_teacher(DATA).to(device)
     image = load_image(args.image, tower, teacher)
     pictures = Pictures(DATA, held_out=False, split=tower.split, device=device, limit=args.limit)
-    look = replace(tower.look, noise=0.1, erase_share=0.05)  # kinder: features of nearly clean views
-    path, step = args.run / "features.safetensors", str(facts_of(args.image)["step"])
-    drawn = draw_features(image, pictures, look, args.views, path, step)
+    look = replace(tower.look, noise=0.1, erase_share=0.05)  # kinder: nearly clean views
+    path, step = args.run / "views.safetensors", str(facts_of(args.image)["step"])
+    drawn = draw_embeddings(image, pictures, look, args.views, path, step)
     held = Pictures(DATA, held_out=True, device=device, limit=args.limit)
-    held_features = features(image, plain_views(held, look.size)).float()
+    held_image = embed_images(image, plain_views(held, look.size))
 
     corpus = Corpus.load(device)
     rows = {text: i for i, text in enumerate(json.loads((DATA / "corpus.json").read_text()))}
@@ -159,7 +145,7 @@ def align(args: argparse.Namespace) -> None:
     @torch.no_grad()
     def measure() -> dict[str, float]:
         held_rows = row[held.name.cpu()].split(512)
-        return recall(ema.image(held_features), torch.cat([ema.student(corpus.short(r)) for r in held_rows]))
+        return recall(held_image, torch.cat([ema.student(corpus.short(r)) for r in held_rows]))
 
     clock = Clock(args.minutes, args.stop_after, before)
     checked = time.time()
@@ -181,7 +167,7 @@ def align(args: argparse.Namespace) -> None:
         reseed(rng, step)
         pick = torch.randint(len(drawn["name"]), (args.batch,), generator=rng)
         there = pick.to(device)
-        seen = model.image(drawn["features"][there].float())
+        seen = drawn["image"][there]
         scale = model.scale.exp().clamp(max=40.0)
         loss = torch.zeros((), device=device)
         for said in ("caption", "name"):

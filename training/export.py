@@ -26,7 +26,6 @@ from training.model import IMAGE_SIZE, MEAN, STD, TOWERS, Tower, clip_config, te
 def combine(image: dict[str, torch.Tensor], aligned: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """State of an open_clip CLIP, float32, out of the averaged weights of `training.train` and `training.align`."""
     out = {k: v for k, v in image.items() if k.startswith("visual.")}
-    out |= {f"visual.head.proj.{k}": v for k, v in part(aligned, "head.").items()}
     text = part(aligned, "student.tower.")
     rows = text["token_embedding.weight"]
     table = torch.zeros(text_config()["vocab_size"], rows.shape[1])  # tokens never used say nothing
