@@ -68,7 +68,7 @@ def list_models(sink: Sink) -> None:
     width = max(len(entry.name) for entry, _ in rows)
     for entry, state in rows:
         line = Text.assemble("\n ", (entry.name.ljust(width), "bold cyan"))
-        line.append(f"  {entry.kind}  {_size(entry):>7}  {entry.licence:<10}  ")
+        line.append(f"  {entry.kind:<5}  {_size(entry):>7}  {entry.licence:<10}  ")
         sink.show(line.append(state, STYLES[state]))
         source = "in the package" if entry.embedded else entry.repo
         sink.show(Text(f"   {source}{': ' if entry.about else ''}{entry.about}", "dim"))

@@ -60,8 +60,8 @@ def in_cache(entry: Entry) -> Path:
 def locate(entry: Entry) -> tuple[Path, Path | None] | None:
     """Return the weights and the configuration of a model as they lie here, unchecked; None if absent."""
     if entry.embedded:
-        weights = embedded.weights(entry.name)
-        return weights, weights.with_name(CONFIG) if entry.kind == "clip" else None
+        shipped = embedded.weights(entry.name)
+        return shipped, shipped.with_name(CONFIG) if entry.kind == "clip" else None
     config = None if entry.architecture else find_file(entry, CONFIG)
     found = (find_file(entry, name) for name in wanted(entry))
     weights = next((path for path in found if path is not None), None)
