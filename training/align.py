@@ -29,7 +29,7 @@ from training.data import Look, Pictures, draw_batch, load_teacher, plain_views
 from training.distil import Corpus, Student, relation
 from training.losses import clip_loss
 from training.model import TOWERS, ImageTower, Tower
-from training.runtime import Clock, add_arguments, pick_device, reseed
+from training.runtime import Clock, add_arguments, log, pick_device, reseed
 from training.sources import DATA
 from training.train import average, embed_images, recall
 
@@ -156,9 +156,7 @@ def align(args: argparse.Namespace) -> None:
         if not more or time.time() - checked > 30:
             checked = time.time()
             line = {"step": step, "minutes": round(clock.spent() / 60, 1)} | measure()
-            print(json.dumps(line), flush=True)
-            with (args.run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
+            log(args.run, line)
             save_state(args.run, model, ema, optimiser, step, clock.spent())
         if not more:
             break

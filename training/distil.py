@@ -24,7 +24,7 @@ from torch import nn
 
 from training.checkpoint import load_state, save_state
 from training.model import TEXT_WIDTH, text_config
-from training.runtime import Clock, add_arguments, pick_device, reseed
+from training.runtime import Clock, add_arguments, log, pick_device, reseed
 from training.sources import DATA
 from training.teacher import embed
 from training.train import average
@@ -205,9 +205,7 @@ def train(args: argparse.Namespace) -> None:
             with torch.no_grad():
                 likeness = (ema(corpus.tokens[check]) * target[check]).sum(1).mean().item()
             line = {"step": step, "minutes": round(clock.spent() / 60, 1), "cosine": round(likeness, 4)}
-            print(json.dumps(line), flush=True)
-            with (args.run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
+            log(args.run, line)
             save_state(args.run, student, ema, optimiser, step, clock.spent())
         if not more:
             break

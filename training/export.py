@@ -10,7 +10,6 @@ open_clip, and their SHA-256 in `SHA256SUMS`.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from clipart.models.home import sha256
 from training.checkpoint import averaged, part
 from training.model import IMAGE_SIZE, MEAN, STD, TOWERS, Tower, clip_config, text_config
 
@@ -66,7 +66,7 @@ def write(state: dict[str, torch.Tensor], tower: Tower, folder: Path) -> None:
 def write_sums(folder: Path) -> None:
     """Write the SHA-256 of all files of weights and configuration, as `sha256sum` does, to `SHA256SUMS`."""
     files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    lines = [f"{sha256(path)}  {path.name}\n" for path in files]
     (folder / "SHA256SUMS").write_text("".join(lines))
 
 

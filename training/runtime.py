@@ -1,12 +1,14 @@
-"""What every training script shares: the device, repeatable random numbers, the budget of minutes."""
+"""What every training script shares: the device, repeatable random numbers, the budget of minutes, the log."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -45,6 +47,14 @@ def reseed(rng: torch.Generator, *key: int) -> torch.Generator:
     """
     digest = hashlib.sha256(repr(key).encode()).digest()
     return rng.manual_seed(int.from_bytes(digest[:4], "big"))
+
+
+def log(run: Path, line: dict[str, object]) -> None:
+    """Print a line of the learning curve, and add it to `log.jsonl` in the run's folder."""
+    text = json.dumps(line)
+    print(text, flush=True)
+    with (run / "log.jsonl").open("a") as file:
+        file.write(f"{text}\n")
 
 
 @dataclass

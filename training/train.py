@@ -30,7 +30,7 @@ from training.checkpoint import load_state, save_averaged, save_state
 from training.data import Pictures, draw_batch, load_teacher, normal, plain_views, uniform
 from training.losses import bank_loss, clip_loss
 from training.model import TOWERS, ImageTower, Tower, unit
-from training.runtime import Clock, add_arguments, autocast, pick_device, reseed
+from training.runtime import Clock, add_arguments, autocast, log, pick_device, reseed
 from training.sources import DATA
 
 
@@ -210,9 +210,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
             line = {"step": step, "minutes": round(seconds / 60, 2), "loss": round(total.item() / max(1, count), 4), "eps": round(eps, 2),
                     "rate": round(optimiser.param_groups[0]["lr"], 6), "scale": round(model.scale.exp().item(), 2),
                     "views_per_s": round((step - began) * args.batch * args.workers / (seconds - before), 1)} | report  # fmt: skip
-            print(json.dumps(line), flush=True)
-            with (args.run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
+            log(args.run, line)
             save_state(args.run, model, ema, optimiser, step, seconds)
             checked, count = time.time(), 0
             total.zero_()

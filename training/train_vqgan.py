@@ -31,7 +31,7 @@ from clipart.models.vqgan import METADATA, VqganConfig, build_network, load_vqga
 from training.checkpoint import load_state, save_state
 from training.data import Pictures, composite, paint, placements, some_of, uniform, warp
 from training.export import write_sums
-from training.runtime import Clock, add_arguments, autocast, pick_device, reseed
+from training.runtime import Clock, add_arguments, autocast, log, pick_device, reseed
 from training.sources import DATA, SOURCES
 from training.train import average, go_on, meet, share_gradients, start
 from training.words import WordNet, clean
@@ -279,9 +279,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
             }
             line |= {name: round(value.item() / count, 4) for name, value in total.items()}
             line |= measure(ema, held)
-            print(json.dumps(line), flush=True)
-            with (args.run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
+            log(args.run, line)
             save_state(args.run, model, ema, optimiser, step, seconds)
             checked, total, count = time.time(), {}, 0
         if not more:
