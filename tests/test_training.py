@@ -358,7 +358,7 @@ def test_a_random_model_loads_as_an_ordinary_open_clip_model(name: str, tmp_path
     import open_clip
 
     tower = model.TOWERS[name]
-    image = model.ImageTower(tower, torch.zeros(384)).eval()
+    image = model.ImageTower(tower, torch.zeros(1, 384), torch.tensor([0])).eval()
     vocabulary = torch.tensor([0, 550, 736, 3055, 49406, 49407])
     aligned = align.Aligned(image, distil.Student(vocabulary))
     export.write(export.combine(image.state_dict(), aligned.state_dict()), tower, tmp_path / name)

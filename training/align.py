@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from training.checkpoint import averaged, facts_of, load_state, save_state
-from training.data import Look, Pictures, draw_batch, load_teacher, plain_views
+from training.data import Look, Pictures, draw_batch, load_teacher, picture_names, plain_views
 from training.distil import Corpus, Student, relation
 from training.losses import clip_loss
 from training.model import TOWERS, ImageTower, Tower
@@ -77,7 +77,7 @@ def draw_embeddings(
 
 def load_image(run: Path, tower: Tower, teacher: torch.Tensor) -> ImageTower:
     """The averaged weights of a run of `training.train`, for looking only, on the teacher's device."""
-    image = ImageTower(tower, teacher.mean(0)).eval().requires_grad_(False)
+    image = ImageTower(tower, teacher, picture_names(DATA)).eval().requires_grad_(False)
     image.load_state_dict(averaged(run))
     return image.to(teacher.device, memory_format=torch.channels_last)
 
@@ -129,6 +129,8 @@ def align(args: argparse.Namespace) -> None:
     texts = json.loads((DATA / "captions.json").read_text())["texts"]
     row = torch.tensor([rows.get(text, 0) for text in texts])  # of a caption, in the corpus
     anchor = image.text(corpus.teacher)
+    names = picture_names(DATA).to(device)
+    anchor[row[names.cpu()].to(device)] = image.text(teacher[names], names)
 
     torch.manual_seed(0)
     model = Aligned(image, load_student(args.text).to(device)).to(device)

@@ -356,6 +356,13 @@ def plain_views(pictures: Pictures, size: int) -> torch.Tensor:
     return torch.cat(out)
 
 
+def picture_names(folder: Path) -> torch.Tensor:
+    """The rows of all training pictures' names among the texts, sorted, whatever the split."""
+    rows = {text: i for i, text in enumerate(json.loads((folder / "captions.json").read_text())["texts"])}
+    records = json.loads((folder / "pictures.json").read_text())["pictures"]
+    return torch.tensor(sorted({rows[r["name"]] for r in records if not r["held_out"]}))
+
+
 def load_teacher(folder: Path) -> torch.Tensor:
     """(texts, 384) float32 unit rows."""
     return F.normalize(load_file(folder / "captions.safetensors")["teacher"].float(), dim=-1)

@@ -45,14 +45,20 @@ SOURCES: tuple[Source, ...] = (
     _iconify("flat-color-icons", "1.2.3", "MIT", "flat", "icon"),
     _iconify("fluent-color", "1.2.21", "MIT", "icon", weight=0.7),
     _iconify("meteocons", "1.2.4", "MIT", "icon", weight=0.5),
-    _iconify("game-icons", "1.2.4", "CC-BY-3.0", "glyph", "icon", kind="glyph", weight=0.12),
+    _iconify("game-icons", "1.2.4", "CC-BY-3.0", "glyph", "icon", kind="glyph", weight=0.06),
     _iconify("mdi", "1.2.3", "Apache-2.0", "glyph", "icon", kind="glyph", weight=0.3),
     _iconify("ph", "1.2.2", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
     _iconify("tabler", "1.2.41", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
     _iconify("healthicons", "1.2.13", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
     _iconify("maki", "1.2.5", "CC0-1.0", "glyph", "icon", kind="glyph", weight=0.3),
     Source(
-        "openclipart", "openclipart-svg", "1:0.18+dfsg-19", "public domain", ("clip art",), kind="clipart"
+        "openclipart",
+        "openclipart-svg",
+        "1:0.18+dfsg-19",
+        "public domain",
+        ("clip art",),
+        kind="clipart",
+        weight=0.6,
     ),
 )
 

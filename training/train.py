@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from training.checkpoint import load_state, save_averaged, save_state
-from training.data import Pictures, draw_batch, load_teacher, normal, plain_views, uniform
+from training.data import Pictures, draw_batch, load_teacher, normal, picture_names, plain_views, uniform
 from training.losses import bank_loss, clip_loss
 from training.model import TOWERS, ImageTower, Tower, unit
 from training.runtime import Clock, add_arguments, autocast, log, pick_device, reseed
@@ -100,7 +100,7 @@ def measure(
 ) -> dict[str, float]:
     """Recall on the held-out family, clean on all of it and after a 5-step attack on 200 pictures."""
     model.eval()
-    text = model.text(teacher[names]).detach()
+    text = model.text(teacher[names], names).detach()
     out = recall(embed_images(model, views), text)
     pick = torch.arange(0, len(views), max(1, len(views) // 200), device=views.device)
 
@@ -184,7 +184,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
     teacher = load_teacher(DATA).to(device)
     names = torch.unique(pictures.name)
     torch.manual_seed(args.seed)  # initial weights only; batches come from `rng`
-    model = ImageTower(tower, teacher.mean(0)).to(device, memory_format=torch.channels_last)
+    model = ImageTower(tower, teacher, picture_names(DATA)).to(device, memory_format=torch.channels_last)
     ema = copy.deepcopy(model).eval()
     if args.compile:
         model.visual.compile()
@@ -252,7 +252,7 @@ def train_step(
         against = bank_loss(image, name, own, wrong, t_caption, t_name, t_bank, scale)
         return args.captions * among + (1 - args.captions) * against
 
-    text, name, wrong = model.text(t_caption), model.text(t_name), model.text(t_bank)
+    text, name, wrong = model.text(t_caption), model.text(t_name, batch.name), model.text(t_bank, bank)
     scale = model.scale.exp().clamp(max=40.0)
     if eps:
         fixed = (text.detach(), name.detach(), wrong.detach(), scale.detach())
