@@ -1,6 +1,6 @@
 """R-precision: of the pictures made with the embedded models at their defaults, does a judge name what was asked for?
 
-    python bench/quality.py [--judge NAME] [--canvas both] [--out FOLDER] [--blind FOLDER] [--json]
+    python bench/quality.py [--judge NAME] [--canvas all] [--out FOLDER] [--blind FOLDER] [--json]
     python bench/quality.py --prompts 5 --steps 100 --canvas pixel      (a quick look)
 
 `bench/prompts.toml` has 100 single and 50 two-part prompts. The judge ranks the parts of a prompt among 1,000 everyday
@@ -10,8 +10,8 @@ critic says, on which the pictures climbed, is printed beside it.
 
 Beside it are real pictures of the same words, from an emoji family that no model here has seen; for two parts, two of
 them side by side. Exit code 1 if, on a canvas that was measured, a bar is missed: singles reach the R@1 of the real
-pictures and an R@10 of 85 %; of two parts, both are among the first ten for 70 % of the prompts. Without --judge the
-judge is the critic, and there is no verdict. Exit code 2 if it could not be measured.
+pictures and an R@10 of 85 %; of two parts, both are among the first ten for 70 % of the prompts. Without --judge the judge is the one that
+a run believes; if that is the critic itself, there is no verdict. Exit code 2 if it could not be measured.
 
 Pictures stay in --out, with contact sheets. Cut short, the same command goes on: a picture that is there, of the same
 recipe and models, is not made again. --blind writes, for each canvas, a sheet of 30 singles, shuffled and numbered,
@@ -67,7 +67,8 @@ DISTRACTORS = 1000  # words
 R10_BAR, BOTH_BAR = 85.0, 70.0  # percent
 BLIND = 30  # pictures
 TILE = 128  # pixels of a picture on a sheet
-CANVASES = {"pixel": {}, "vqgan": {"canvas": "vqgan"}}  # pixel: whatever the default is
+CANVASES = {kind: {"canvas": canvas} for kind, canvas in
+            {"shapes": "shapes", "pixel": "multires", "vqgan": "vqgan"}.items()}  # fmt: skip
 SAME = "judge = critic: its word about pictures climbed on it says nothing"
 
 
@@ -308,11 +309,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     words = {word for each in prompts.values() for prompt in each for word in parts(prompt)}
     real = real_pictures(args.data, words, names)  # of all, however few are asked for
     prompts = {kind: subset(each, args.prompts) for kind, each in prompts.items()}
-    canvases = list(CANVASES) if args.canvas == "both" else [args.canvas]
+    canvases = list(CANVASES) if args.canvas == "all" else [args.canvas]
 
     recipe = make_recipe(given(args) | {"prompt": "apple"})
     critic, device = recipe.clip[0], pick_device(recipe.device)
-    judge = args.judge or critic
+    judge = args.judge or recipe.judged_by
     same = find_source(judge).identity() == find_source(critic).identity()
     climbed = load_clip(critic, device, recipe.precision)
     panel = Panel(climbed if same else load_clip(judge, device, recipe.precision), climbed, args.seed)
@@ -383,12 +384,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--judge", help="a CLIP, as clipart takes it; the critic if left out")
+    parser.add_argument("--judge", help="a CLIP, as clipart takes it; if left out, whom a run believes")
     parser.add_argument(
         "--clip", help="the critic to climb, as clipart takes it; the embedded one if left out"
     )
     parser.add_argument("--vqgan", help="a VQGAN's file; the embedded one if left out")
-    parser.add_argument("--canvas", choices=[*CANVASES, "both"], default="both")
+    parser.add_argument("--canvas", choices=[*CANVASES, "all"], default="all")
     parser.add_argument("--prompts", type=positive, default=100, help="prompts of each kind at most")
     parser.add_argument("--steps", type=positive)
     parser.add_argument("--size", type=positive, help="pixels of a side")

@@ -22,12 +22,13 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from clipart.errors import UsageError
+from clipart.models import embedded
 from clipart.rng import MAX_SEED, draw_seed
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
-CanvasKind = Literal["multires", "plain", "fourier", "vqgan"]
-OptimizerKind = Literal["adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
+CanvasKind = Literal["multires", "plain", "fourier", "shapes", "vqgan"]
+OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
 Distance = Literal["cosine", "spherical"]
 FinishKind = Literal["clean", "flat", "none"]
@@ -135,21 +136,24 @@ class Recipe(_Schema):
     precision: Precision = _knob("auto", "Model", "arithmetic of the CLIP")
     distance: Distance = _knob("cosine", "Model", "how far a view is from a text")
 
-    canvas: CanvasKind = _knob("multires", "Canvas", "what the steps change")
+    canvas: CanvasKind = _knob("shapes", "Canvas", "what the steps change")
     vqgan: str | None = _knob(None, "Canvas", "VQGAN of that canvas, if not the embedded one", "FILE")
     codes: float = _knob(0.5, "Canvas", "random codes in the start of a VQGAN", "0 to 1", ge=0, le=1)
     pull: float = _knob(
         0.0, "Canvas", "pull of a VQGAN's latents to their middle, fading out", "part a step", ge=0, le=1
     )
+    shapes: int = _knob(32, "Canvas", "shapes on the canvas of shapes", "shapes", ge=1, le=512)
     colour: Colour = _knob("rgb", "Canvas", "colour space of the changes")
     falloff: float = _knob(0.8, "Canvas", "how much less fine features move", "0 to 2", ge=0, le=2)
-    scale: float = _knob(1.0, "Canvas", "resolution of the canvas against the picture", "0 to 1", gt=0, le=1)
+    scale: float | None = _knob(
+        None, "Canvas", "its resolution against the picture; else 1, less on shapes", "0 to 1", gt=0, le=1
+    )
     zoom: float = _knob(1.0, "Canvas", "how much nearer the camera comes", "times a step", ge=0.5, le=2)
     spin: float = _knob(0.0, "Canvas", "clockwise turn of the picture", "degrees a step", ge=-180, le=180)
     pan_x: float = _knob(0.0, "Canvas", "way of the camera to the right", "pixels a step", ge=-512, le=512)
     pan_y: float = _knob(0.0, "Canvas", "way of the camera downwards", "pixels a step", ge=-512, le=512)
 
-    optimizer: OptimizerKind = _knob("sgd", "Optimiser", "gradient method, from torch.optim")
+    optimizer: OptimizerKind = _knob("auto", "Optimiser", "gradient method; auto: adam on shapes, else sgd")
     lr: float = _knob(0.04, "Optimiser", "learning rate; black to white is 1", "colour a step", gt=0, le=10)
     momentum: float = _knob(0.9, "Optimiser", "memory of the gradient (Adam's beta 1)", "0 to 1", ge=0, lt=1)
     schedule: Schedule = _knob("cosine", "Optimiser", "how the learning rate falls over the steps")
@@ -215,6 +219,16 @@ class Recipe(_Schema):
     def target(self) -> Target | None:
         """`until` as a value, None where the run does not stop on a score."""
         return None if self.until is None else parse_target(self.until)
+
+    @property
+    def judged_by(self) -> str:
+        """Name of the CLIP that judges: `judge`, else the first fetched of `clip`, else the embedded judge.
+
+        So a picture that climbed the embedded critic is seen by a model that had no part in it, and a picture
+        of a large CLIP is not left to a small one.
+        """
+        fetched = [name for name in (spec.split("::")[0] for spec in self.clip) if name not in embedded.NAMES]
+        return self.judge or (fetched[0] if fetched else embedded.JUDGE)
 
     @property
     def moves(self) -> bool:

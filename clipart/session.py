@@ -18,6 +18,8 @@ from clipart.propose.gradient import GradientProposer, branch
 from clipart.recipe import Recipe, Stage
 from clipart.rng import Streams
 
+_FINENESS = 1.5  # pixels of a canvas of shapes for each of a view, along a side
+
 
 class Session:
     """Everything that a run is made of, built from a recipe and ready for its first step."""
@@ -40,7 +42,8 @@ class Session:
 
         critics = [(clip(name), weight) for name, weight in map(split_weight, recipe.clip)]
         self.objective = Objective(critics, self.prompt, recipe.distance)
-        self.judge = Judge(clip(recipe.judge) if recipe.judge else critics[0][0], self.prompt)
+        self._side = max(model.side for model, _ in critics)
+        self.judge = Judge(clip(recipe.judged_by), self.prompt)
         self.stage: Stage | None = None
         self.step, self.seconds = 0, 0.0
         self.shown = start.to(self.device)
@@ -83,7 +86,11 @@ class Session:
         return settings
 
     def _size(self, settings: Recipe) -> tuple[int, int]:
-        return max(8, round(settings.height * settings.scale)), max(8, round(settings.width * settings.scale))
+        """Return (height, width) of the canvas; shapes are climbed as fine as views, and shown in full."""
+        scale = settings.scale or 1.0
+        if settings.scale is None and settings.canvas == "shapes":
+            scale = min(1.0, _FINENESS * self._side / min(settings.height, settings.width))
+        return max(8, round(settings.height * scale)), max(8, round(settings.width * scale))
 
     def _canvas(self, settings: Recipe, fresh: torch.Generator | None = None) -> Canvas:
         self.kind = settings.canvas
@@ -92,8 +99,8 @@ class Session:
 
     @torch.no_grad()
     def _move(self, settings: Recipe) -> None:
-        """Begin the canvas anew with what the camera sees now."""
-        self.proposer.restart(moved(self.proposer.image().clamp(0, 1), settings))
+        """Show the canvas, and what is shown, as the camera sees them now."""
+        self.proposer.move(settings)
         self.shown = moved(self.shown, settings)
 
     @torch.no_grad()
@@ -101,5 +108,6 @@ class Session:
         """Fold the canvas into the moving average that is shown and kept."""
         image = self.proposer.image().clamp(0, 1)
         if image.shape != self.shown.shape:
-            image = F.interpolate(image, size=self.shown.shape[-2:], mode="bicubic").clamp(0, 1)
+            height, width = self.shown.shape[-2:]
+            image = self.canvas.enlarged(image, height, width).clamp(0, 1)
         self.shown = torch.lerp(image, self.shown, self.recipe.ema)

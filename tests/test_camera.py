@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from clipart.canvas import build_canvas
+from clipart.canvas import ShapesCanvas, build_canvas
 from clipart.canvas.camera import moved
 from clipart.loop import go_on, iterate
 from clipart.recipe import make_recipe
+from clipart.rng import stream
 from clipart.session import Session
 
 SIZE = 33
@@ -68,6 +69,28 @@ def test_a_canvas_begins_anew_with_what_is_seen(canvas: str) -> None:
     seen = torch.rand(1, 3, 24, 24, generator=generator)
     built.restart(seen)
     assert torch.allclose(built(), seen, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        {"zoom": 1.3},
+        {"spin": 30.0},
+        {"pan_x": 5.0, "pan_y": -3.0},
+        {"zoom": 0.9, "spin": -70.0, "pan_y": 4.0},
+    ],
+)
+def test_shapes_move_as_the_picture_of_them_would(camera: dict[str, float]) -> None:
+    recipe = make_recipe({"prompt": "a", "width": 72, "height": 48} | camera)
+    canvas = ShapesCanvas(torch.full((1, 3, 48, 72), 0.9), generator=stream(0, "init"), count=6)
+    with torch.no_grad():
+        canvas.opacity.fill_(0.8)
+        expected = moved(canvas(), recipe)
+        canvas.edge *= recipe.zoom  # a soft edge is so many pixels wide, near or far
+        canvas.move(canvas(), recipe)
+        inner = slice(12, -12)  # beyond the edge the picture is its mirror
+        difference = (canvas() - expected)[..., inner, inner].abs()
+    assert difference.mean() < 0.01
 
 
 def test_a_run_with_a_camera_moves_and_repeats(settings: dict[str, object]) -> None:

@@ -220,7 +220,7 @@ def test_typers_own_runner_sees_the_same_commands() -> None:
         (["apple", "--steps", "x"], "--steps: it takes a whole number, such as 500."),
         (["apple", "--lr", "x"], "--lr: it takes a number, such as 0.04."),
         (["apple", "--steps", "0"], "greater than or equal to 1"),
-        (["apple", "--canvas", "oil"], "'multires', 'plain', 'fourier'"),
+        (["apple", "--canvas", "oil"], "'multires', 'plain', 'fourier', 'shapes'"),
         (["apple", "--seed", "-1"], "seed"),
         (["apple", "--until", "90"], "90%"),
         (["apple", "--size", "big"], "512x384"),
@@ -707,7 +707,19 @@ def test_doctor_tells_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     assert main(["doctor", "--json"]) == 1  # rich is too old
     assert states() | {"clipart": "ok"} == dict.fromkeys(
-        ["clipart", "python", "json", "cpu", "libx264", "tiny", "tiny-vqgan", "outputs", "downloads"], "ok"
+        [
+            "clipart",
+            "python",
+            "json",
+            "cpu",
+            "libx264",
+            "tiny",
+            "tiny-judge",
+            "tiny-vqgan",
+            "outputs",
+            "downloads",
+        ],
+        "ok",
     ) | {"rich": "fail"} | dict.fromkeys(_accelerators(), "ok")
 
     monkeypatch.setattr(doctor, "LIBRARIES", (("json", "pytest", (1,)),))

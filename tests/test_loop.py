@@ -39,7 +39,7 @@ def test_it_yields_the_start_and_every_step(settings: Settings) -> None:
         seen[0].step = 9  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("canvas", ["multires", "plain", "fourier"])
+@pytest.mark.parametrize("canvas", ["multires", "plain", "fourier", "shapes"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_one_seed_gives_one_picture_to_the_bit(settings: Settings, canvas: str, optimizer: str) -> None:
     one, same, other = (
@@ -113,7 +113,7 @@ def test_init_picture_and_odd_sizes(settings: Settings) -> None:
 
 
 def test_ema_is_a_running_mean_of_the_canvas(settings: Settings) -> None:
-    session = Session(make_recipe(settings | {"ema": 0.75}))
+    session = Session(make_recipe(settings | {"ema": 0.75, "canvas": "multires"}))
     before = session.shown.clone()
     with torch.no_grad():
         session.canvas.levels[-1].add_(0.5)  # type: ignore[union-attr,operator]
@@ -123,7 +123,7 @@ def test_ema_is_a_running_mean_of_the_canvas(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "nadam", "rmsprop"])
-@pytest.mark.parametrize("canvas", ["multires", "fourier"])
+@pytest.mark.parametrize("canvas", ["multires", "fourier", "shapes"])
 def test_a_session_goes_on_from_its_saved_state_to_the_bit(
     settings: Settings, optimizer: str, canvas: str
 ) -> None:

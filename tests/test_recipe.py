@@ -19,7 +19,7 @@ def test_unknown_key_names_the_nearest() -> None:
     [
         ("steps", 0, "greater than or equal to 1"),
         ("width", 9000, "less than or equal to 8192"),
-        ("canvas", "vector", "'multires', 'plain', 'fourier' or 'vqgan'"),
+        ("canvas", "vector", "'multires', 'plain', 'fourier', 'shapes' or 'vqgan'"),
         ("lr", float("nan"), "finite"),
         ("paper", "greenish", "no colour"),
         ("until", "120%", "out of range"),
@@ -85,7 +85,7 @@ def test_stages_divide_the_steps_by_share() -> None:
     names = [recipe.stage_at(step).name for step in range(1, 11)]  # type: ignore[union-attr]
     assert names == ["rough"] * 3 + ["fine"] * 7
     assert (recipe.at(3).lr, recipe.at(4).lr) == (0.1, 0.5)
-    assert (recipe.at(3).scale, recipe.at(4).scale) == (1.0, 0.5)
+    assert (recipe.at(3).scale, recipe.at(4).scale) == (None, 0.5)
 
 
 def test_every_knob_has_a_panel_and_says_what_it_does() -> None:

@@ -56,6 +56,7 @@ STAGES = [{"name": "rough", "share": 1, "scale": 0.5}, {"name": "fine", "share":
 RUNS: dict[str, Settings] = {
     "plain": {},
     "stages": {"stages": STAGES, "optimizer": "nadam"},
+    "multires": {"canvas": "multires"},
     "fourier sgd": {"canvas": "fourier", "optimizer": "sgd"},
     "camera": {"zoom": 1.05, "spin": 3.0, "pan_x": 2.0},
 }

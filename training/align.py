@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="default: training/runs/TOWER-aligned")
     parser.add_argument("--views", type=int, default=60_000, help="drawn views to compute embeddings of")
     parser.add_argument("--batch", type=int, default=384)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--anchor", type=float, default=2.0, help="weight of the corpus staying in place")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
@@ -131,12 +131,13 @@ def align(args: argparse.Namespace) -> None:
     anchor = image.text(corpus.teacher)
     names = picture_names(DATA).to(device)
     anchor[row[names.cpu()].to(device)] = image.text(teacher[names], names)
+    corpus.weight[row[names.cpu()]] *= 3
 
     torch.manual_seed(0)
     model = Aligned(image, load_student(args.text).to(device)).to(device)
     ema = copy.deepcopy(model).eval()
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=device.type == "cuda"
+        model.parameters(), lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True
     )
     step, before = load_state(args.run, model, ema, optimiser)
     said_rows = {
@@ -169,12 +170,10 @@ def align(args: argparse.Namespace) -> None:
         there = pick.to(device)
         seen = drawn["image"][there]
         scale = model.scale.exp().clamp(max=40.0)
-        loss = torch.zeros((), device=device)
-        for said in ("caption", "name"):
-            words = model.student(corpus.short(said_rows[said][pick]))
-            which = drawn[said][there]
-            loss = loss + clip_loss(seen, words, drawn["concept"][there], which, teacher[which], scale)
-        kept = torch.multinomial(corpus.weight, args.batch, replacement=True, generator=rng)
+        said = ("caption", "name")[step % 2]
+        words, which = model.student(corpus.short(said_rows[said][pick])), drawn[said][there]
+        loss = clip_loss(seen, words, drawn["concept"][there], which, teacher[which], scale)
+        kept = corpus.draw(args.batch, step)
         out, want = model.student(corpus.short(kept)), anchor[kept.to(device)]
         loss = loss + args.anchor * ((1 - (out * want).sum(1)).mean() + relation(out, want))
         optimiser.zero_grad(set_to_none=True)

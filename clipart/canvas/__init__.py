@@ -11,7 +11,8 @@ from torch import Tensor
 
 from clipart.canvas.base import Canvas
 from clipart.canvas.pixel import FourierCanvas, MultiResCanvas, PlainCanvas
-from clipart.canvas.start import make_start
+from clipart.canvas.shapes import ShapesCanvas
+from clipart.canvas.start import make_start, paper_colour
 from clipart.canvas.vqgan import VqganCanvas
 from clipart.models.vqgan import Vqgan
 from clipart.recipe import Recipe
@@ -21,6 +22,7 @@ __all__ = [
     "FourierCanvas",
     "MultiResCanvas",
     "PlainCanvas",
+    "ShapesCanvas",
     "VqganCanvas",
     "build_canvas",
     "make_start",
@@ -38,8 +40,13 @@ def build_canvas(
 ) -> Canvas:
     """Return the canvas that `recipe` names, on `start`: (1, 3, height, width), RGB, any device.
 
-    A latent canvas needs its `vqgan`; with a `generator`, random codes are mixed into the start.
+    A latent canvas needs its `vqgan`. With a `generator`, random codes are mixed into the start, or shapes
+    are scattered on the bare paper.
     """
+    if recipe.canvas == "shapes":
+        if generator is not None:  # the shapes are the static
+            start = paper_colour(recipe).to(start).expand_as(start)
+        return ShapesCanvas(start, generator=generator, count=recipe.shapes)
     if recipe.canvas == "vqgan":
         if vqgan is None:
             raise ValueError("a latent canvas needs a VQGAN")

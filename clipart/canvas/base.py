@@ -6,6 +6,10 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from clipart.canvas.camera import moved
+from clipart.recipe import Recipe
 
 # Square root of the covariance of RGB values in natural photographs, from Lucid (Olah, Mordvintsev and
 # Schubert, "Feature Visualization", 2017), over its largest column norm. Rows are R, G, B; the first
@@ -28,6 +32,7 @@ class Canvas(nn.Module):
         decorrelated: take steps in Lucid's decorrelated colour space instead of RGB.
     """
 
+    optimizer = "sgd"  # that suits its parameters, unless the recipe names one
     start: Tensor
     to_rgb: Tensor
 
@@ -47,6 +52,10 @@ class Canvas(nn.Module):
     def change(self) -> Tensor:
         """Return the learned change, (1, 3, height, width), in the canvas's colour space."""
 
+    def enlarged(self, image: Tensor, height: int, width: int) -> Tensor:
+        """Return `image`, the canvas's own, at the size of the picture, (1, 3, height, width)."""
+        return F.interpolate(image, size=(height, width), mode="bicubic")
+
     def project(self, progress: float) -> None:
         """Put the parameters back to what the canvas allows; called after every step, `progress` 0 to 1."""
 
@@ -56,6 +65,10 @@ class Canvas(nn.Module):
         self.start.copy_(image)
         for parameter in self.parameters():
             parameter.zero_()
+
+    def move(self, image: Tensor, settings: Recipe) -> None:
+        """Show what the camera of `settings` sees one step later of `image`, the canvas's own in [0, 1]."""
+        self.restart(moved(image, settings))
 
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""

@@ -82,6 +82,7 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
     ]
     if result.stop == "interrupted" and "log" in result.paths:
         rows.append(("go on", shlex.join(["clipart", "resume", str(result.paths["log"].parent)])))
+    rows.insert(0, ("judge", result.recipe.judged_by))
     if trace:
         rows.insert(0, ("match", trace))
     styles = {"picture": "bold cyan", "again": "green", "go on": "green"}

@@ -6,8 +6,12 @@ from pathlib import Path
 
 from clipart.errors import ModelError
 
-CLIP, VQGAN = "tiny", "tiny-vqgan"
-WEIGHTS = {CLIP: "open_clip_model.safetensors", VQGAN: "vqgan.safetensors"}
+CLIP, JUDGE, VQGAN = "tiny", "tiny-judge", "tiny-vqgan"
+WEIGHTS = {
+    CLIP: "open_clip_model.safetensors",
+    JUDGE: "open_clip_model.safetensors",
+    VQGAN: "vqgan.safetensors",
+}
 NAMES = tuple(WEIGHTS)
 _HERE = Path(__file__).parent
 

@@ -60,7 +60,8 @@ class GradientProposer:
 
     def __init__(self, canvas: Canvas, recipe: Recipe, retries: int = 0) -> None:
         self.canvas = canvas
-        self.optimizer = make_optimizer(recipe.optimizer, canvas, recipe.momentum)
+        self.method = canvas.optimizer if recipe.optimizer == "auto" else recipe.optimizer
+        self.optimizer = make_optimizer(self.method, canvas, recipe.momentum)
         self.retries = retries  # so far in the run; an earlier stage may have had some
         self._image: Tensor | None = None
         self._good: dict[str, Any] = {}
@@ -94,7 +95,7 @@ class GradientProposer:
             return losses | {"lr": 0.0}
         if step % _SNAPSHOT_EVERY == 1:
             self._keep()
-        if settings.optimizer == "sgd":
+        if self.method == "sgd":
             self._normalise()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -102,9 +103,10 @@ class GradientProposer:
         self.canvas.project(step / settings.steps)
         return losses | {"lr": rate}
 
-    def restart(self, image: Tensor) -> None:
-        """Begin the canvas anew with `image`, (1, 3, height, width); the optimiser keeps its memory."""
-        self.canvas.restart(image)
+    @torch.no_grad()
+    def move(self, settings: Recipe) -> None:
+        """Let the canvas show what the camera of `settings` sees; the optimiser keeps its memory."""
+        self.canvas.move(self.image().clamp(0, 1), settings)
         self._image = None
 
     def state(self) -> dict[str, Tensor]:

@@ -80,9 +80,9 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
     from clipart.critic.source import find_source
     from clipart.models.home import sha256
 
-    names = [split_weight(spec)[0] for spec in recipe.clip] + [recipe.judge or ""]
+    names = [split_weight(spec)[0] for spec in recipe.clip] + [recipe.judged_by]
     hashes = {}
-    for name in dict.fromkeys(filter(None, names)):
+    for name in dict.fromkeys(names):
         source = find_source(name)
         hashes[name] = source.digest or sha256(source.weights)
     if "vqgan" in {recipe.canvas, *(stage.canvas for stage in recipe.stages)}:
