@@ -222,13 +222,15 @@ class Recipe(_Schema):
 
     @property
     def judged_by(self) -> str:
-        """Name of the CLIP that judges: `judge`, else the first fetched of `clip`, else the embedded judge.
+        """Name of the CLIP that judges: `judge`, else the first fetched of `clip`, else an embedded one.
 
         So a picture that climbed the embedded critic is seen by a model that had no part in it, and a picture
         of a large CLIP is not left to a small one.
         """
-        fetched = [name for name in (spec.split("::")[0] for spec in self.clip) if name not in embedded.NAMES]
-        return self.judge or (fetched[0] if fetched else embedded.JUDGE)
+        climbed = [spec.split("::")[0] for spec in self.clip]
+        fetched = [name for name in climbed if name not in embedded.NAMES]
+        idle = [name for name in (embedded.JUDGE, embedded.CLIP) if name not in climbed]
+        return self.judge or (fetched or idle or [embedded.JUDGE])[0]
 
     @property
     def moves(self) -> bool:

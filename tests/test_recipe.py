@@ -94,3 +94,19 @@ def test_every_knob_has_a_panel_and_says_what_it_does() -> None:
         assert isinstance(field.json_schema_extra, dict)
         assert field.json_schema_extra["group"], name
     assert set(Recipe.model_fields) - set(knobs()) == {"stages"}
+
+
+@pytest.mark.parametrize(
+    ("clip", "judge", "expected"),
+    [
+        (("tiny",), None, "tiny-judge"),
+        (("tiny-judge::2",), None, "tiny"),
+        (("tiny", "tiny-judge"), None, "tiny-judge"),
+        (("tiny", "fare4-b32::0.5", "RN50/openai"), None, "fare4-b32"),
+        (("local-dir:/a/b",), None, "local-dir:/a/b"),
+        (("tiny",), "tiny", "tiny"),
+        (("fare4-b32",), "tiny-judge", "tiny-judge"),
+    ],
+)
+def test_the_judge_is_one_that_did_not_climb(clip: tuple[str, ...], judge: str | None, expected: str) -> None:
+    assert make_recipe({"prompt": "a", "clip": clip, "judge": judge}).judged_by == expected
