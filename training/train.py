@@ -17,6 +17,7 @@ import argparse
 import copy
 import json
 import math
+import signal
 import time
 from pathlib import Path
 
@@ -162,7 +163,8 @@ def start(args: argparse.Namespace, train) -> None:
     args.run.mkdir(parents=True, exist_ok=True)
     (args.run / "meet").unlink(missing_ok=True)
     if args.workers > 1:
-        torch.multiprocessing.spawn(train, args=(args,), nprocs=args.workers)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the workers would outlive this process
+        torch.multiprocessing.spawn(train, args=(args,), nprocs=args.workers, daemon=True)
     else:
         train(0, args)
 
