@@ -10,8 +10,9 @@ critic says, on which the pictures climbed, is printed beside it.
 
 Beside it are real pictures of the same words, from an emoji family that no model here has seen; for two parts, two of
 them side by side. Exit code 1 if, on a canvas that was measured, a bar is missed: singles reach the R@1 of the real
-pictures and an R@10 of 85 %; of two parts, both are among the first ten for 70 % of the prompts. Without --judge the judge is the one that
-a run believes; if that is the critic itself, there is no verdict. Exit code 2 if it could not be measured.
+pictures and an R@10 of 85 %; of two parts, both are among the first ten for 70 % of the prompts. Without --judge the
+judge is the one that a run believes; if that is the critic itself, there is no verdict. Exit code 2 if it could not be
+measured.
 
 Pictures stay in --out, with contact sheets. Cut short, the same command goes on: a picture that is there, of the same
 recipe and models, is not made again. --blind writes, for each canvas, a sheet of 30 singles, shuffled and numbered,
@@ -67,8 +68,7 @@ DISTRACTORS = 1000  # words
 R10_BAR, BOTH_BAR = 85.0, 70.0  # percent
 BLIND = 30  # pictures
 TILE = 128  # pixels of a picture on a sheet
-CANVASES = {kind: {"canvas": canvas} for kind, canvas in
-            {"shapes": "shapes", "pixel": "multires", "vqgan": "vqgan"}.items()}  # fmt: skip
+CANVASES = {"shapes": "shapes", "pixel": "multires", "vqgan": "vqgan"}  # here, and in a recipe
 SAME = "judge = critic: its word about pictures climbed on it says nothing"
 
 
@@ -172,7 +172,7 @@ def figures(looks: Sequence[Look]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Row:
-    """One picture: "real", "pixel" or "vqgan"; "singles" or "two parts"; and what judge and critic say of it."""
+    """One picture: "real" or one of CANVASES; "singles" or "two parts"; and what judge and critic say of it."""
 
     canvas: str
     kind: str
@@ -283,7 +283,7 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
 def measure(canvas: str, kind: str, prompts: list[str], panel: Panel, args: argparse.Namespace) -> list[Row]:
     """Make the pictures of `prompts` on `canvas`, ask about them, and write the sheets."""
     name = kind.replace(" ", "-")
-    values = given(args) | CANVASES[canvas] | ({"vqgan": args.vqgan} if canvas == "vqgan" else {})
+    values = given(args) | {"canvas": CANVASES[canvas]} | ({"vqgan": args.vqgan} if canvas == "vqgan" else {})
     paths = {prompt: args.out / canvas / name / f"{slug(prompt)}.png" for prompt in prompts}
     rows = []
     for number, (prompt, path) in enumerate(paths.items(), 1):

@@ -129,9 +129,10 @@ def align(args: argparse.Namespace) -> None:
     texts = json.loads((DATA / "captions.json").read_text())["texts"]
     row = torch.tensor([rows.get(text, 0) for text in texts])  # of a caption, in the corpus
     anchor = image.text(corpus.teacher)
-    names = picture_names(DATA).to(device)
-    anchor[row[names.cpu()].to(device)] = image.text(teacher[names], names)
-    corpus.weight[row[names.cpu()]] *= 3
+    names = image.slot.nonzero()[:, 0]
+    named = row[names.cpu()]
+    anchor[named.to(device)] = image.text(teacher[names], names)
+    corpus.weight[named] *= 3
 
     torch.manual_seed(0)
     model = Aligned(image, load_student(args.text).to(device)).to(device)
