@@ -67,8 +67,9 @@ def draw_embeddings(
         batch = draw_batch(pictures, 256, look, reseed(rng, k))
         views = batch.views.contiguous(memory_format=torch.channels_last)
         parts["image"].append(embed_images(image, views))
-        for name in ("caption", "name", "concept"):
-            parts[name].append(getattr(batch, name))
+        parts["caption"].append(batch.caption)
+        parts["name"].append(torch.where(batch.concept < 0, batch.caption, batch.names[:, 0]))
+        parts["concept"].append(batch.concept)
     drawn = {name: torch.cat(part) for name, part in parts.items()}
     save_file(drawn, path.with_suffix(".tmp"), {"step": step})
     path.with_suffix(".tmp").replace(path)

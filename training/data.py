@@ -31,11 +31,13 @@ MAX_CAPTIONS = 24
 
 @dataclass
 class Batch:
-    """`views` (B, 3, S, S) in [0, 1]; `caption` (B,) rows of the teacher; `name` (B,) rows of the names; `concept` (B,)."""
+    """`views` (B, 3, S, S) in [0, 1]; `caption` (B,) rows of the teacher; `names` (B, 2) rows of the names of both things, the
+    same one twice where there is only one; `concept` (B,), below 0 for scenes of two.
+    """
 
     views: torch.Tensor
     caption: torch.Tensor
-    name: torch.Tensor
+    names: torch.Tensor
     concept: torch.Tensor
 
 
@@ -160,7 +162,7 @@ class Look:
     """How views are made. The defaults are the corruptions of the generator loop."""
 
     size: int = 64
-    scene_share: float = 0.12
+    scene_share: float = 0.18
     noise: float = 0.15
     erase_share: float = 0.15
     noise_share: float = 0.6
@@ -188,12 +190,15 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     index = torch.searchsorted(pictures.cumulative, uniform(count, rng=rng), right=True)
     slot = (pictures.caption_cumulative[index] <= uniform(count, 1, rng=rng)).sum(1, keepdim=True)
     caption = pictures.caption[index].gather(1, slot)[:, 0]
-    name, concept = pictures.name[index], pictures.concept[index]
+    concept = pictures.concept[index]
     last = slice(count - n_scenes, count)
     if n_scenes:
         index[last], second, row = draw_scenes(pictures, n_scenes, rng)
-        caption[last] = name[last] = row
+        caption[last] = row
         concept[last] = -1 - torch.arange(n_scenes, device=rng.device)  # a scene is like no single picture
+    names = pictures.name[index][:, None].repeat(1, 2)
+    if n_scenes:
+        names[last, 1] = pictures.name[second]
     layer, colour = take(pictures, index, rng)
     coloured = pictures.coloured[index].gather(1, colour[:, None])[:, 0]
     told = (coloured > 0) & (uniform(count, rng=rng) < 0.6) & (concept >= 0)
@@ -207,7 +212,7 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     if n_scenes:
         layer[last] = over(warp(layer2, theta2, look.size), layer[last])
     views = composite(layer, backgrounds(count, look.size, rng))
-    return Batch(corrupt(views, look, rng), caption, name, concept)
+    return Batch(corrupt(views, look, rng), caption, names, concept)
 
 
 def take(pictures: Pictures, index: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

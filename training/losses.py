@@ -35,14 +35,19 @@ def clip_loss(
 
 
 def bank_loss(
-    image: torch.Tensor, text: torch.Tensor, own: torch.Tensor, bank: torch.Tensor, teacher: torch.Tensor, own_teacher: torch.Tensor,
+    image: torch.Tensor, texts: torch.Tensor, own: torch.Tensor, bank: torch.Tensor, teacher: torch.Tensor, own_teacher: torch.Tensor,
     bank_teacher: torch.Tensor, scale: torch.Tensor, *, alike: float = 0.8,
 ) -> torch.Tensor:  # fmt: skip
-    """Each image (B, D) against its own name (`text`, (B, D)) and a bank of names (N, D) as wrong answers.
+    """Each image (B, D) against the names of what is in it and a bank of names (N, D) as wrong answers.
 
-    `own` (B, N) marks the names that are the picture's own; names near its caption or its name are ignored too.
+    `texts` (B, K, D) are the names' embeddings and `own_teacher` (B, K, 384) the teacher's: a picture of two things has two
+    positives, and is to lie between them. `own` (B, N) marks those names in the bank; names near its caption or its names are
+    ignored too.
     """
-    ignored = own | (teacher @ bank_teacher.T > alike) | (own_teacher @ bank_teacher.T > alike)
-    wrong = (scale * image @ bank.T).masked_fill(ignored, float("-inf"))
-    right = scale * (image * text).sum(1, keepdim=True)
-    return (torch.cat([right, wrong], 1).logsumexp(1) - right[:, 0]).mean()
+    near = (own_teacher @ bank_teacher.T > alike).any(1)
+    ignored = own | (teacher @ bank_teacher.T > alike) | near
+    right = scale * (image[:, None] * texts).sum(2)
+    logits = torch.cat([right, scale * image @ bank.T], 1)
+    positive = torch.zeros_like(logits, dtype=torch.bool)
+    positive[:, : right.shape[1]] = True
+    return multi_positive(logits, positive, torch.cat([positive[:, : right.shape[1]], ignored], 1))

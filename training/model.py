@@ -11,15 +11,15 @@ from torch import nn
 
 from training.data import Look, Split
 
-EMBED = 256
+EMBED = 64  # no more than the text tower's width: its last projection spans no more (see training/README.md)
 IMAGE_SIZE = 64
 # Loader statistics in open_clip's preprocess_cfg; the network sees (x - MEAN) / STD.
 MEAN, STD = 0.5, 0.25
 # Of both text towers. All models together may have 30,000,000 bytes, as float16 (BatchNorm's running statistics too):
-#   tiny    image   5,806,816   text  6,661,762    (49,408 tokens x 64 x 2 are 6,324,224 of the text's)
-#   judge   image   4,862,048   text  6,661,762
-#   VQGAN           5,408,438   in all 29,400,826, and some 60,000 for the names of the tensors in the files' heads.
-# At width 96 the critic alone is 16,020,386, and a judge of this kind does not fit beside it.
+#   tiny    image   5,610,208   text  6,636,802    (49,408 tokens x 64 x 2 are 6,324,224 of the text's)
+#   judge   image   4,720,736   text  6,636,802
+#   VQGAN           5,408,438   in all 29,012,986, and some 60,000 for the names of the tensors in the files' heads.
+# At width 96 a table has 9,486,336, and two of them do not fit beside the rest.
 TEXT_WIDTH = 64
 
 
@@ -61,13 +61,15 @@ TOWERS = {
     "tiny": Tower("cs3darknet_s", "clipart/models/tiny", seed=0, eps=(1.0, 1.5), clean_share=0.19),
     # regnetx: ReLU and grouped convolutions, so another family; of those that fit it was the one with the most weights
     # and the most views a second in training on a CPU (measured: 374 a core, cs3darknet_s 284, starnet_s150 258,
-    # dla46_c 220, convnext_zepto_rms 204, ese_vovnet19b_slim 136). Its recall is not known yet.
+    # dla46_c 220, convnext_zepto_rms 204, ese_vovnet19b_slim 136). Its attack is weaker: it is there to generalise.
     "judge": Tower(
         "regnetx_002",
         "clipart/models/tiny-judge",
         seed=1,
+        eps=(0.5, 1.0),
+        clean_share=0.47,
         look=Look(size=IMAGE_SIZE, noise=0.1, erase_share=0.1),
-        split=Split("judge", dropped=1 / 3),
+        split=Split("judge", dropped=0.1),
     ),
 }
 

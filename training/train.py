@@ -242,27 +242,27 @@ def train_step(
     bank = names
     if args.bank:
         bank = names[torch.randint(len(names), (args.bank,), generator=rng, device=rng.device)]
-    t_caption, t_name, t_bank = teacher[batch.caption], teacher[batch.name], teacher[bank]
-    own = batch.name[:, None] == bank[None]
+    t_caption, t_names, t_bank = teacher[batch.caption], teacher[batch.names], teacher[bank]
+    own = (batch.names[:, :, None] == bank).any(1)
 
     def loss_of(
-        image: torch.Tensor, text: torch.Tensor, name: torch.Tensor, wrong: torch.Tensor, scale: torch.Tensor
+        image: torch.Tensor, text: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor, scale: torch.Tensor
     ) -> torch.Tensor:
-        """The drawn captions among the batch, and the plain names against a bank of other names."""
+        """The drawn captions among the batch, and the names of what is there against a bank of other names."""
         image = image.float()
         among = clip_loss(image, text, batch.concept, batch.caption, t_caption, scale)
-        against = bank_loss(image, name, own, wrong, t_caption, t_name, t_bank, scale)
+        against = bank_loss(image, right, own, wrong, t_caption, t_names, t_bank, scale)
         return args.captions * among + (1 - args.captions) * against
 
-    text, name, wrong = model.text(t_caption), model.text(t_name, batch.name), model.text(t_bank, bank)
+    text, right, wrong = model.text(t_caption), model.text(t_names, batch.names), model.text(t_bank, bank)
     scale = model.scale.exp().clamp(max=40.0)
     if eps:
-        fixed = (text.detach(), name.detach(), wrong.detach(), scale.detach())
+        fixed = (text.detach(), right.detach(), wrong.detach(), scale.detach())
         with Freeze(model):
             views = attack(model, views, lambda image: loss_of(image, *fixed), eps, rng)
     with autocast(views.device):
         image = model.image(views)
-    loss = loss_of(image, text, name, wrong, scale)
+    loss = loss_of(image, text, right, wrong, scale)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     if args.workers > 1:

@@ -82,13 +82,15 @@ class ShapesCanvas(Canvas):
 
     @torch.no_grad()
     def project(self, progress: float) -> None:
-        """Make the edges crisper, and put places, opacities and colours back to what can be seen."""
+        """Make the edges crisper, and put places, sizes, opacities and colours back to what can be seen."""
         self.edge.fill_(SOFT * (CRISP / SOFT) ** progress)
         self.power.fill_(_FLAT**progress)
         self.opacity.clamp_(0, 1 - _FAINT)
         self.colour.copy_((self.colours + self.colour).clamp(0, 1) - self.colours)
         seen = torch.clamp(self.places + 0.5 * self.place, -self.reach / 2, self.reach / 2)
         self.place.copy_(2 * (seen - self.places))
+        axes = torch.clamp(self.sizes + self.stretch, math.log(_LEAST), math.log(_MOST))
+        self.stretch.copy_(axes - self.sizes)
 
     @torch.no_grad()
     def move(self, image: Tensor, settings: Recipe) -> None:
@@ -123,7 +125,7 @@ class ShapesCanvas(Canvas):
         y = (torch.arange(height, device=self.start.device) + 0.5 - height / 2)[None, :, None] / short
         x = (torch.arange(width, device=self.start.device) + 0.5 - width / 2)[None, None, :] / short
         across, down = (self.places[some] + 0.5 * self.place[some])[:, :, None, None].unbind(1)
-        axes = (self.sizes[some] + self.stretch[some]).clamp(math.log(_LEAST), math.log(_MOST)).exp()
+        axes = (self.sizes[some] + self.stretch[some]).exp()
         wide, high = axes[:, :, None, None].unbind(1)
         turn = (self.turns[some] + 2 * self.turn[some])[:, :, None]
         cos, sin = turn.cos(), turn.sin()
