@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=60_000, help="drawn views to compute embeddings of")
     parser.add_argument("--batch", type=int, default=384)
     parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--anchor", type=float, default=2.0, help="weight of the corpus staying in place")
+    parser.add_argument("--anchor", type=float, default=8.0, help="weight of the corpus staying in place")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
     args = parser.parse_args()

@@ -33,6 +33,7 @@ class Canvas(nn.Module):
     """
 
     optimizer = "sgd"  # that suits its parameters, unless the recipe names one
+    pace = 1.0  # units of its parameters that a learning rate of 1 stands for
     start: Tensor
     to_rgb: Tensor
 

@@ -98,7 +98,7 @@ class GradientProposer:
         if self.method == "sgd":
             self._normalise()
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * self.canvas.pace
         self.optimizer.step()
         self.canvas.project(step / settings.steps)
         return losses | {"lr": rate}
