@@ -117,7 +117,7 @@ class Recipe(_Schema):
     )
     init: str | None = _knob(None, "Picture", "picture to start from instead of plain paper", "file")
     init_strength: float = _knob(0.9, "Picture", "how much of it shows in the start", "0 to 1", ge=0, le=1)
-    paper: str = _knob("#ececec", "Picture", "colour under the static, a name or #rrggbb")
+    paper: str = _knob("white", "Picture", "colour under the static, a name or #rrggbb")
     static: float = _knob(0.03, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
     grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
     finish: FinishKind = _knob("clean", "Picture", "clean-up after the last step")
@@ -136,15 +136,15 @@ class Recipe(_Schema):
     precision: Precision = _knob("auto", "Model", "arithmetic of the CLIP")
     distance: Distance = _knob("cosine", "Model", "how far a view is from a text")
 
-    canvas: CanvasKind = _knob("shapes", "Canvas", "what the steps change")
+    canvas: CanvasKind = _knob("multires", "Canvas", "what the steps change")
     vqgan: str | None = _knob(None, "Canvas", "VQGAN of that canvas, if not the embedded one", "FILE")
     codes: float = _knob(0.5, "Canvas", "random codes in the start of a VQGAN", "0 to 1", ge=0, le=1)
     pull: float = _knob(
         0.0, "Canvas", "pull of a VQGAN's latents to their middle, fading out", "part a step", ge=0, le=1
     )
     shapes: int = _knob(32, "Canvas", "shapes on the canvas of shapes", "shapes", ge=1, le=512)
-    colour: Colour = _knob("rgb", "Canvas", "colour space of the changes")
-    falloff: float = _knob(0.8, "Canvas", "how much less fine features move", "0 to 2", ge=0, le=2)
+    colour: Colour = _knob("decorrelated", "Canvas", "colour space of the changes")
+    falloff: float = _knob(1.0, "Canvas", "how much less fine features move", "0 to 2", ge=0, le=2)
     scale: float | None = _knob(
         None, "Canvas", "its resolution against the picture; else 1, less on shapes", "0 to 1", gt=0, le=1
     )
@@ -161,7 +161,7 @@ class Recipe(_Schema):
         0.02, "Optimiser", "part of the steps in which it rises first", "0 to 1", ge=0, le=1
     )
     ema: float = _knob(0.9, "Optimiser", "moving average that is shown", "0 to 1", ge=0, lt=1)
-    low_pass: float = _knob(0.008, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
+    low_pass: float = _knob(0.02, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
 
     views: int = _knob(8, "Views", "views of the canvas scored in a step", "views", ge=1, le=1024)
     chunk: int = _knob(0, "Views", "views in memory at once; 0 fits the model", "views", ge=0, le=1024)
@@ -182,9 +182,9 @@ class Recipe(_Schema):
     range: float = _knob(
         1.0, "Regularisers", "pull of colours into what a screen shows", "weight", ge=0, le=1000
     )
-    saturation: float = _knob(0.0, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
-    ink: float = _knob(0.05, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
-    margin: float = _knob(10.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
+    saturation: float = _knob(0.3, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
+    ink: float = _knob(0.1, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
+    margin: float = _knob(12.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
 

@@ -298,7 +298,7 @@ def test_a_preset_file(fake: FakeRun, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in knobs() if name != "prompt"])
 def test_every_setting_is_an_option(name: str, fake: FakeRun) -> None:
     samples: dict[str, Any] = {
-        "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "white", "until": "80%", "seconds": 3.5,
+        "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "beige", "until": "80%", "seconds": 3.5,
         "clip": ("tiny", "other::2"), "judge": "other", "device": "cuda:1",
     }  # fmt: skip
     default, annotation = knobs()[name].default, knobs()[name].annotation

@@ -35,7 +35,15 @@ def test_distances_match_their_formulas() -> None:
 def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, object]) -> None:
     recipe = make_recipe(
         settings
-        | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5, "ink": 0, "margin": 0}
+        | {
+            "prompt": "apple::3 tart::1 worm::-1",
+            "tv": 2.0,
+            "range": 5.0,
+            "views": 5,
+            "ink": 0,
+            "margin": 0,
+            "saturation": 0,
+        }
     )
     prompt = prompts.parse(recipe.prompt)
     objective = Objective([(clip, 1.0)], prompt, recipe.distance)
