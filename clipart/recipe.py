@@ -184,7 +184,7 @@ class Recipe(_Schema):
     )
     saturation: float = _knob(0.3, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
     ink: float = _knob(0.1, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
-    margin: float = _knob(12.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
+    margin: float = _knob(6.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
 
