@@ -24,7 +24,7 @@ def test_a_step_decodes_once(
     assert found["calls"] == {
         "views": 1 + 3,  # drawn, then rendered in chunks
         "CLIP forward": 3,
-        "backward to image": 3 + 3,  # the chunks, then the regularisers
+        "backward to image": 3 + 4,  # the chunks, then the regularisers
         "backward to latents": 1,
         "optimiser": 2,  # a step, a projection
         "decode": 1,
