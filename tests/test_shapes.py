@@ -101,12 +101,13 @@ def test_by_the_last_step_edges_are_crisp_and_washes_gone() -> None:
     assert (canvas() - canvas.start).abs().mean() < 0.1 * faint
 
 
-def test_project_keeps_colours_and_opacities_in_range() -> None:
+def test_project_keeps_sizes_colours_and_opacities_in_range() -> None:
     canvas = ShapesCanvas(paper(), generator=stream(0, "init"))
     with torch.no_grad():
         for parameter in canvas.parameters():
             parameter.fill_(50)
     canvas.project(0.5)
+    assert (canvas.sizes + canvas.stretch).exp().max().item() == pytest.approx(0.6)
     image = canvas()
     assert torch.isfinite(image).all()
     assert image.min() >= 0

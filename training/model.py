@@ -11,7 +11,6 @@ from torch import nn
 
 from training.data import Look, Split
 
-EMBED = 64  # no more than the text tower's width: its last projection spans no more (see training/README.md)
 IMAGE_SIZE = 64
 # Loader statistics in open_clip's preprocess_cfg; the network sees (x - MEAN) / STD.
 MEAN, STD = 0.5, 0.25
@@ -21,6 +20,7 @@ MEAN, STD = 0.5, 0.25
 #   VQGAN           5,408,438   in all 29,012,986, and some 60,000 for the names of the tensors in the files' heads.
 # At width 96 a table has 9,486,336, and two of them do not fit beside the rest.
 TEXT_WIDTH = 64
+EMBED = TEXT_WIDTH  # a text tower's last projection spans no more (training/README.md)
 
 
 @dataclass(frozen=True)
