@@ -118,7 +118,7 @@ class Recipe(_Schema):
     init: str | None = _knob(None, "Picture", "picture to start from instead of plain paper", "file")
     init_strength: float = _knob(0.9, "Picture", "how much of it shows in the start", "0 to 1", ge=0, le=1)
     paper: str = _knob("white", "Picture", "colour under the static, a name or #rrggbb")
-    static: float = _knob(0.03, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
+    static: float = _knob(0.25, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
     grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
     finish: FinishKind = _knob("clean", "Picture", "clean-up after the last step")
     upscale: int = _knob(1, "Picture", "enlarge the finished picture", "times", ge=1, le=4)
@@ -143,7 +143,7 @@ class Recipe(_Schema):
         0.0, "Canvas", "pull of a VQGAN's latents to their middle, fading out", "part a step", ge=0, le=1
     )
     shapes: int = _knob(32, "Canvas", "shapes on the canvas of shapes", "shapes", ge=1, le=512)
-    colour: Colour = _knob("decorrelated", "Canvas", "colour space of the changes")
+    colour: Colour = _knob("rgb", "Canvas", "colour space of the changes")
     falloff: float = _knob(1.0, "Canvas", "how much less fine features move", "0 to 2", ge=0, le=2)
     scale: float | None = _knob(
         None, "Canvas", "its resolution against the picture; else 1, less on shapes", "0 to 1", gt=0, le=1
@@ -154,14 +154,14 @@ class Recipe(_Schema):
     pan_y: float = _knob(0.0, "Canvas", "way of the camera downwards", "pixels a step", ge=-512, le=512)
 
     optimizer: OptimizerKind = _knob("auto", "Optimiser", "gradient method; auto: adam on shapes, else sgd")
-    lr: float = _knob(0.04, "Optimiser", "learning rate; black to white is 1", "colour a step", gt=0, le=10)
+    lr: float = _knob(0.1, "Optimiser", "learning rate; black to white is 1", "colour a step", gt=0, le=10)
     momentum: float = _knob(0.9, "Optimiser", "memory of the gradient (Adam's beta 1)", "0 to 1", ge=0, lt=1)
     schedule: Schedule = _knob("cosine", "Optimiser", "how the learning rate falls over the steps")
     warmup: float = _knob(
         0.02, "Optimiser", "part of the steps in which it rises first", "0 to 1", ge=0, le=1
     )
     ema: float = _knob(0.9, "Optimiser", "moving average that is shown", "0 to 1", ge=0, lt=1)
-    low_pass: float = _knob(0.02, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
+    low_pass: float = _knob(0.01, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
 
     views: int = _knob(8, "Views", "views of the canvas scored in a step", "views", ge=1, le=1024)
     chunk: int = _knob(0, "Views", "views in memory at once; 0 fits the model", "views", ge=0, le=1024)
@@ -182,8 +182,8 @@ class Recipe(_Schema):
     range: float = _knob(
         1.0, "Regularisers", "pull of colours into what a screen shows", "weight", ge=0, le=1000
     )
-    saturation: float = _knob(0.3, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
-    ink: float = _knob(0.1, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
+    saturation: float = _knob(0.1, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
+    ink: float = _knob(0.06, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
     margin: float = _knob(6.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")

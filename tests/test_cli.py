@@ -218,7 +218,7 @@ def test_typers_own_runner_sees_the_same_commands() -> None:
         (["a (red apple"], "\n    ^"),
         (["apple", "--no", "a::b"], "in --no"),
         (["apple", "--steps", "x"], "--steps: it takes a whole number, such as 500."),
-        (["apple", "--lr", "x"], "--lr: it takes a number, such as 0.04."),
+        (["apple", "--lr", "x"], "--lr: it takes a number, such as 0.1."),
         (["apple", "--steps", "0"], "greater than or equal to 1"),
         (["apple", "--canvas", "oil"], "'multires', 'plain', 'fourier', 'shapes'"),
         (["apple", "--seed", "-1"], "seed"),

@@ -8,6 +8,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
+from clipart.canvas.pixel import MultiResCanvas
 from clipart.critic.objective import Objective
 from clipart.errors import DivergedError, ModelError, UsageError
 from clipart.iterates import Iterate
@@ -48,6 +49,22 @@ def test_one_seed_gives_one_picture_to_the_bit(settings: Settings, canvas: str, 
     assert torch.equal(one.image, same.image)
     assert one.losses == same.losses
     assert not torch.equal(one.image, other.image)
+
+
+def test_the_defaults_do_not_leave_the_sheet_blank() -> None:
+    # From fainter static the price of ink won: this word's sheet was white after 80 steps.
+    recipe = make_recipe({"prompt": "scarf", "seed": 1, "steps": 40, "width": 128, "height": 128})
+    *_, last = iterate(recipe)
+    assert (last.image < 0.8).float().mean() > 0.1
+
+
+def test_a_canvas_sets_the_pace(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved(pace: float) -> torch.Tensor:
+        monkeypatch.setattr(MultiResCanvas, "pace", pace)
+        start, *_, last = run(settings, steps=1, warmup=0, ema=0, low_pass=0)
+        return last.image - start.image
+
+    assert moved(0.25).abs().mean() < 0.5 * moved(1.0).abs().mean()
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"])

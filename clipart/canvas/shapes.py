@@ -39,7 +39,7 @@ class ShapesCanvas(Canvas):
     """
 
     optimizer = "adam"  # every shape is as free to move as any other, however small
-    pace = 0.6  # faster, they turn to splinters
+    pace = 0.25  # faster, they turn to splinters
     edge: Tensor
     power: Tensor
     reach: Tensor

@@ -30,6 +30,8 @@ class VqganCanvas(Canvas):
     span: Tensor
     middle: Tensor
 
+    pace = 0.4  # a latent has a few codes to go through, where a colour glides
+
     def __init__(
         self,
         start: Tensor,
