@@ -10,7 +10,7 @@ import torch
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.objective import Objective, cosine, spherical
-from clipart.critic.regularisers import ink, out_of_range, saturation, total_variation
+from clipart.critic.regularisers import REGULARISERS, ink, out_of_range, saturation, total_variation
 from clipart.critic.views import sample_views
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
@@ -35,15 +35,8 @@ def test_distances_match_their_formulas() -> None:
 def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, object]) -> None:
     recipe = make_recipe(
         settings
-        | {
-            "prompt": "apple::3 tart::1 worm::-1",
-            "tv": 2.0,
-            "range": 5.0,
-            "views": 5,
-            "ink": 0,
-            "margin": 0,
-            "saturation": 0,
-        }
+        | dict.fromkeys(REGULARISERS, 0.0)
+        | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5}
     )
     prompt = prompts.parse(recipe.prompt)
     objective = Objective([(clip, 1.0)], prompt, recipe.distance)

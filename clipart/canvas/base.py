@@ -23,7 +23,7 @@ class Canvas(nn.Module):
 
     The image is RGB with [0, 1] the displayable range; values may leave it, and the loop clamps them
     (see `clamp_with_grad`). A parameter's unit is a change of colour, so that one learning rate means
-    the same on every canvas.
+    about the same on every canvas; one that wants a smaller step sets `pace`.
 
     Args:
         start: (1, 3, height, width) RGB, what the canvas shows before the first step.

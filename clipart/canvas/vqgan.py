@@ -14,8 +14,8 @@ class VqganCanvas(Canvas):
 
     The gradient goes straight through the choice of the code (Bengio et al., arXiv 1308.3432), as Crowson's
     VQGAN+CLIP notebooks have it. A latent's unit is the codebook's range, channel by channel: 0 is its
-    lowest value and 1 its highest, as black and white are a colour's, so that learning rates mean the same
-    as on pixels. After every step the latents are put back into that range.
+    lowest value and 1 its highest, as black and white are a colour's, so that learning rates mean about the
+    same as on pixels. After every step the latents are put back into that range.
 
     Args:
         start: (1, 3, height, width) RGB, encoded to begin with; any size.
@@ -26,11 +26,10 @@ class VqganCanvas(Canvas):
             over the run. Small parts of 1: it happens at every step.
     """
 
+    pace = 0.4  # a latent has a few codes to go through, where a colour glides
     low: Tensor
     span: Tensor
     middle: Tensor
-
-    pace = 0.4  # a latent has a few codes to go through, where a colour glides
 
     def __init__(
         self,
