@@ -312,13 +312,35 @@ def test_a_clock_counts_earlier_calls_and_ends_this_one() -> None:
     assert runtime.Clock(minutes=2, stop_after=0).called_off()
 
 
-def test_both_are_attacked_after_a_clean_part_and_the_judge_less() -> None:
-    tiny, judge = (model.TOWERS[name] for name in ("tiny", "judge"))
-    assert train.schedule(0.1, 1000, 1.0, tiny)[1] == 0
-    assert train.schedule(0.2, 1000, 1.0, tiny)[1] == pytest.approx(1.0, abs=0.02)
-    assert train.schedule(0.9, 1000, 1.0, tiny)[1] == 1.5
-    assert train.schedule(0.4, 1000, 1.0, judge)[1] == 0
-    assert train.schedule(0.95, 1000, 1.0, judge)[1] == 1.0
+@pytest.mark.parametrize("name", ["tiny", "judge"])
+def test_the_attack_starts_small_after_a_clean_part_and_grows(name: str) -> None:
+    tower = model.TOWERS[name]
+    first, last = tower.eps
+    eps = [train.schedule(tower.clean_share + rise, 1000, 1.0, tower)[1] for rise in (-0.01, 0.0, 0.1, 0.45)]
+    assert eps[0] == 0
+    assert eps[1] == pytest.approx(first)
+    assert first < eps[2] < last
+    assert eps[3] == last
+
+
+def test_the_judge_is_attacked_less_than_the_critic() -> None:
+    assert model.TOWERS["judge"].eps < model.TOWERS["tiny"].eps
+
+
+def test_an_attack_keeps_each_view_in_its_own_ball_and_raises_its_loss() -> None:
+    class Tower:
+        def image(self, views: torch.Tensor) -> torch.Tensor:
+            return views.flatten(1)
+
+    rng = torch.Generator().manual_seed(0)
+    views = torch.full((3, 3, 8, 8), 0.5)
+    radius = torch.tensor([0.0, 0.5, 2.0])
+    moved = train.attack(Tower(), views, lambda e: e.sum(), radius, rng)
+    length = (moved - views).flatten(1).norm(dim=1)
+    assert length[0] == 0
+    assert (length <= radius + 1e-5).all()
+    assert (length[1:] > 0.9 * radius[1:]).all()
+    assert ((moved - views).flatten(1).sum(1)[1:] > 0).all()
 
 
 def test_a_run_goes_on_where_the_last_call_stopped(

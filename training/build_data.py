@@ -83,13 +83,14 @@ class Record:
 
 
 def fetch(root: Path) -> None:
-    """Install the npm packages and unpack the Debian ones under `root`. Runs once."""
-    if (root / "done").exists():
-        return
-    root.mkdir(parents=True, exist_ok=True)
+    """Install the npm packages and unpack the Debian ones under `root`. Does nothing when it has done the same before."""
     npm = [f"{s.package}@{s.version}" for s in SOURCES if s.kind != "clipart"] + [
         f"{EMOJI_WORDS[0]}@{EMOJI_WORDS[1]}"
     ]
+    wanted = "\n".join(npm)
+    if (root / "done").exists() and (root / "done").read_text() == wanted:
+        return
+    root.mkdir(parents=True, exist_ok=True)
     (root / "package.json").write_text('{"name": "pictures", "version": "1.0.0", "private": true}')
     subprocess.run(
         ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *npm], cwd=root, check=True
@@ -98,7 +99,7 @@ def fetch(root: Path) -> None:
         subprocess.run(["apt-get", "download", f"{package}={version}"], cwd=root, check=True)
     for deb in root.glob("*.deb"):
         subprocess.run(["dpkg-deb", "-x", deb.name, "debian"], cwd=root, check=True)
-    (root / "done").touch()
+    (root / "done").write_text(wanted)
 
 
 # --- what is in each set --------------------------------------------------------------------------------------------
@@ -188,7 +189,7 @@ def emoji_jobs(
                     key,
                     group,
                     source.weight * GROUP_WEIGHT.get(group, 1.0),
-                    False,
+                    source.glyph,
                     source.held_out,
                     caps,
                 )
@@ -225,7 +226,7 @@ def icon_jobs(
         )  # the last one is the largest or the filled one
     for bare, svg in best.values():
         name = words.clean(bare)
-        glyph = source.kind == "glyph"
+        glyph = source.glyph
         tail = name.split()[-1] if name else ""
         if not name or name in words.BRANDS or any(w in NO_GLYPH for w in name.split()):
             continue
@@ -386,7 +387,6 @@ def main() -> None:
         "emoji": emoji_jobs,
         "webp": emoji_jobs,
         "icon": icon_jobs,
-        "glyph": icon_jobs,
         "clipart": clipart_jobs,
     }
     jobs = []

@@ -14,14 +14,17 @@ DATA = Path(__file__).parent / "data"  # what `training.build_data` and `trainin
 
 @dataclass(frozen=True)
 class Source:
-    """One set. `weight` scales how often its pictures are drawn, next to the concept weight."""
+    """One set. `weight` scales how often its pictures are drawn, next to the concept weight; a `glyph` has one colour, and
+    is painted in another each time.
+    """
 
     name: str
     package: str
     version: str
     licence: str
     styles: tuple[str, ...]
-    kind: str = "icon"  # emoji | icon | glyph (one colour, recoloured while training) | clipart | webp
+    kind: str = "icon"  # emoji | icon | clipart | webp
+    glyph: bool = False
     weight: float = 1.0
     held_out: bool = False
 
@@ -42,15 +45,22 @@ SOURCES: tuple[Source, ...] = (
     _iconify("emojione", "1.2.3", "CC-BY-4.0", "emoji", "flat", kind="emoji"),
     _iconify("streamline-emojis", "1.2.4", "CC-BY-4.0", "emoji", kind="emoji"),
     Source("fluent-emoji-3d", "@lobehub/fluent-emoji-3d", "1.1.0", "MIT", ("3d", "emoji"), kind="webp"),
+    # Silhouettes and outlines of emoji: the shapes of people, hands and signs, of which few other sets have any.
+    _iconify(
+        "fluent-emoji-high-contrast", "1.2.6", "MIT", "glyph", "emoji", kind="emoji", glyph=True, weight=0.3
+    ),
+    _iconify(
+        "emojione-monotone", "1.2.1", "CC-BY-4.0", "glyph", "emoji", kind="emoji", glyph=True, weight=0.3
+    ),
     _iconify("flat-color-icons", "1.2.3", "MIT", "flat", "icon"),
     _iconify("fluent-color", "1.2.21", "MIT", "icon", weight=0.7),
     _iconify("meteocons", "1.2.4", "MIT", "icon", weight=0.5),
-    _iconify("game-icons", "1.2.4", "CC-BY-3.0", "glyph", "icon", kind="glyph", weight=0.06),
-    _iconify("mdi", "1.2.3", "Apache-2.0", "glyph", "icon", kind="glyph", weight=0.3),
-    _iconify("ph", "1.2.2", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
-    _iconify("tabler", "1.2.41", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
-    _iconify("healthicons", "1.2.13", "MIT", "glyph", "icon", kind="glyph", weight=0.3),
-    _iconify("maki", "1.2.5", "CC0-1.0", "glyph", "icon", kind="glyph", weight=0.3),
+    _iconify("game-icons", "1.2.4", "CC-BY-3.0", "glyph", "icon", glyph=True, weight=0.06),
+    _iconify("mdi", "1.2.3", "Apache-2.0", "glyph", "icon", glyph=True, weight=0.3),
+    _iconify("ph", "1.2.2", "MIT", "glyph", "icon", glyph=True, weight=0.3),
+    _iconify("tabler", "1.2.41", "MIT", "glyph", "icon", glyph=True, weight=0.3),
+    _iconify("healthicons", "1.2.13", "MIT", "glyph", "icon", glyph=True, weight=0.3),
+    _iconify("maki", "1.2.5", "CC0-1.0", "glyph", "icon", glyph=True, weight=0.3),
     Source(
         "openclipart",
         "openclipart-svg",

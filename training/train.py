@@ -7,8 +7,9 @@ Resumable: the same command goes on from the last checkpoint (`state.safetensors
 budget that was used before; `--stop-after` cuts a long budget into short calls. The learning curve is `log.jsonl` in the
 run's folder. On a GPU everything lies in its memory; on a CPU it is one process a core.
 
-The adversarial part is FGSM with random start (arXiv 2001.03994) in the L2 ball: cheap, and enough at this size if one
-watches for catastrophic overfitting, which shows as multi-step accuracy falling while one-step accuracy rises.
+The adversarial part is FGSM with random start (arXiv 2001.03994) in an L2 ball, of a radius drawn for each view from 0 to eps:
+cheap, and enough at this size if one watches for catastrophic overfitting, which shows as multi-step accuracy falling while
+one-step accuracy rises.
 """
 
 from __future__ import annotations
@@ -36,9 +37,16 @@ from training.sources import DATA
 
 
 def attack(
-    model: ImageTower, views: torch.Tensor, loss_of, eps: float, rng: torch.Generator, *, steps: int = 1
+    model: ImageTower,
+    views: torch.Tensor,
+    loss_of,
+    radius: torch.Tensor,
+    rng: torch.Generator,
+    *,
+    steps: int = 1,
 ) -> torch.Tensor:
-    """Views (B, 3, S, S) moved inside an L2 ball of radius `eps` so that `loss_of(embedding)` rises; in [0, 1]."""
+    """Views (B, 3, S, S), each moved inside an L2 ball of its `radius`, (B,), so that `loss_of(embedding)` rises; in [0, 1]."""
+    eps = radius.view(-1, 1, 1, 1)
     delta = eps * uniform(len(views), 1, 1, 1, rng=rng) * unit(normal(*views.shape, rng=rng))
     size = 1.25 * eps if steps == 1 else 2.5 * eps / steps
     for _ in range(steps):
@@ -47,7 +55,8 @@ def attack(
             loss = loss_of(model.image(views + delta))
         (gradient,) = torch.autograd.grad(loss, delta)
         delta = delta.detach() + size * unit(gradient.float())
-        delta = delta * (eps / delta.flatten(1).norm(dim=1).clamp_min(eps))[:, None, None, None]
+        length = delta.flatten(1).norm(dim=1).view_as(eps)
+        delta = delta * (eps / length.clamp_min(1e-12)).clamp(max=1)
         delta = (views + delta).clamp(0, 1) - views
     return (views + delta).detach()
 
@@ -97,7 +106,7 @@ def embed_images(model: ImageTower, views: torch.Tensor) -> torch.Tensor:
 
 
 def measure(
-    model: ImageTower, views: torch.Tensor, names: torch.Tensor, teacher: torch.Tensor, eps: float
+    model: ImageTower, views: torch.Tensor, names: torch.Tensor, teacher: torch.Tensor, *, radius: float = 3.0
 ) -> dict[str, float]:
     """Recall on the held-out family, clean on all of it and after a 5-step attack on 200 pictures."""
     model.eval()
@@ -109,7 +118,8 @@ def measure(
         return F.cross_entropy(20 * e.float() @ text.T, pick)
 
     rng = torch.Generator(views.device).manual_seed(0)
-    moved = attack(model, views[pick], loss_of, max(eps, 1.0), rng, steps=5)
+    everywhere = torch.full((len(pick),), radius, device=views.device)
+    moved = attack(model, views[pick], loss_of, everywhere, rng, steps=5)
     logits = embed_images(model, moved) @ text.T
     rank = (logits > logits.gather(1, pick[:, None])).sum(1)
     return out | {"robust_r10": round(100 * (rank < 10).float().mean().item(), 1)}
@@ -207,7 +217,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
     while True:
         progress, more = go_on(clock, args.workers)
         if rank == 0 and (not more or time.time() - checked > 60 * args.check_minutes or step == 100):
-            report = measure(ema, held_views, held.name, teacher, eps)
+            report = measure(ema, held_views, held.name, teacher)
             seconds = clock.spent()
             line = {"step": step, "minutes": round(seconds / 60, 2), "loss": round(total.item() / max(1, count), 4), "eps": round(eps, 2),
                     "rate": round(optimiser.param_groups[0]["lr"], 6), "scale": round(model.scale.exp().item(), 2),
@@ -259,7 +269,8 @@ def train_step(
     if eps:
         fixed = (text.detach(), right.detach(), wrong.detach(), scale.detach())
         with Freeze(model):
-            views = attack(model, views, lambda image: loss_of(image, *fixed), eps, rng)
+            radius = eps * uniform(len(views), rng=rng)
+            views = attack(model, views, lambda image: loss_of(image, *fixed), radius, rng)
     with autocast(views.device):
         image = model.image(views)
     loss = loss_of(image, text, right, wrong, scale)

@@ -87,7 +87,7 @@ def render(args: argparse.Namespace) -> None:
     taken = frozenset(clean(e["label"]) for e in emoji.by_hex.values())
     jobs = []
     for source in SOURCES:
-        if source.held_out or source.kind in ("glyph", "clipart"):
+        if source.held_out or source.glyph or source.kind == "clipart":
             continue
         make = icon_jobs if source.kind == "icon" else emoji_jobs
         jobs += [(j.svg, j.path) for j in make(root, source, emoji, wordnet, taken) if j.record["weight"] > 0]
