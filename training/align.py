@@ -128,7 +128,11 @@ def align(args: argparse.Namespace) -> None:
     corpus = Corpus.load(device)
     rows = {text: i for i, text in enumerate(json.loads((DATA / "corpus.json").read_text()))}
     texts = json.loads((DATA / "captions.json").read_text())["texts"]
-    row = torch.tensor([rows.get(text, 0) for text in texts])  # of a caption, in the corpus
+    if not rows.keys() >= set(texts):
+        raise ValueError(
+            "the corpus lacks captions: build it again (python -m training.distil corpus), and then the text"
+        )
+    row = torch.tensor([rows[text] for text in texts])  # of a caption, in the corpus
     anchor = image.text(corpus.teacher)
     names = image.slot.nonzero()[:, 0]
     named = row[names.cpu()]

@@ -70,7 +70,7 @@ def corpus_texts() -> list[tuple[str, float]]:
     pack = json.loads((DATA / "pictures.json").read_text())["pictures"]
     for r in pack:
         if not r["held_out"]:
-            out[r["name"]] = 1.5 if r["glyph"] else 4.0
+            out[r["name"]] = max(out[r["name"]], 1.5 if r["glyph"] else 4.0)
     wordnet = WordNet(DATA / "packages/debian/usr/share/wordnet")
     drawable = CONCRETE | {PLACE}
     vocabulary = open_clip.SimpleTokenizer().encoder
