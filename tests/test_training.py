@@ -343,6 +343,12 @@ def test_an_attack_keeps_each_view_in_its_own_ball_and_raises_its_loss() -> None
     assert ((moved - views).flatten(1).sum(1)[1:] > 0).all()
 
 
+def test_a_corpus_older_than_the_captions_is_refused() -> None:
+    assert align.rows_of(["pie", "apple"], ["apple", "tart", "pie"]).tolist() == [2, 0]
+    with pytest.raises(ValueError, match=r"lacks 'pie'.*training\.distil corpus"):
+        align.rows_of(["apple", "pie"], ["apple", "tart"])
+
+
 def test_a_run_goes_on_where_the_last_call_stopped(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,19 @@ def load_student(run: Path) -> Student:
     return student
 
 
+def rows_of(texts: list[str], corpus: list[str]) -> torch.Tensor:
+    """Where each of the texts stands in the corpus, (len(texts),).
+
+    Raises:
+        ValueError: the corpus lacks one; it is older than the captions.
+    """
+    rows = {text: i for i, text in enumerate(corpus)}
+    for text in texts:
+        if text not in rows:
+            raise ValueError(f"the corpus lacks {text!r}. Build it again: python -m training.distil corpus")
+    return torch.tensor([rows[text] for text in texts])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser, minutes=5)
@@ -126,13 +139,8 @@ def align(args: argparse.Namespace) -> None:
     held_image = embed_images(image, plain_views(held, look.size))
 
     corpus = Corpus.load(device)
-    rows = {text: i for i, text in enumerate(json.loads((DATA / "corpus.json").read_text()))}
     texts = json.loads((DATA / "captions.json").read_text())["texts"]
-    if not rows.keys() >= set(texts):
-        raise ValueError(
-            "the corpus lacks captions: build it again (python -m training.distil corpus), and then the text"
-        )
-    row = torch.tensor([rows[text] for text in texts])  # of a caption, in the corpus
+    row = rows_of(texts, json.loads((DATA / "corpus.json").read_text()))
     anchor = image.text(corpus.teacher)
     names = image.slot.nonzero()[:, 0]
     named = row[names.cpu()]
