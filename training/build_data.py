@@ -87,7 +87,8 @@ def fetch(root: Path) -> None:
     npm = [f"{s.package}@{s.version}" for s in SOURCES if s.kind != "clipart"] + [
         f"{EMOJI_WORDS[0]}@{EMOJI_WORDS[1]}"
     ]
-    wanted = "\n".join(npm)
+    debian = [f"openclipart-svg={SOURCES[-1].version}", f"{WORDNET[0]}={WORDNET[1]}"]
+    wanted = "\n".join(npm + debian)
     if (root / "done").exists() and (root / "done").read_text() == wanted:
         return
     root.mkdir(parents=True, exist_ok=True)
@@ -95,8 +96,7 @@ def fetch(root: Path) -> None:
     subprocess.run(
         ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *npm], cwd=root, check=True
     )
-    for package, version, _ in [("openclipart-svg", SOURCES[-1].version, ""), WORDNET]:
-        subprocess.run(["apt-get", "download", f"{package}={version}"], cwd=root, check=True)
+    subprocess.run(["apt-get", "download", *debian], cwd=root, check=True)
     for deb in root.glob("*.deb"):
         subprocess.run(["dpkg-deb", "-x", deb.name, "debian"], cwd=root, check=True)
     (root / "done").write_text(wanted)
@@ -407,7 +407,7 @@ def main() -> None:
             if (
                 colour
                 and not record["glyph"]
-                and record["group"] not in (0, 1, 8, 9)
+                and record["group"] not in words.NO_COLOUR_GROUPS
                 and not set(record["name"].split()) & set(words.COLOURS)
             ):
                 base = words.head(record["name"], wordnet) or record["name"]

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from training.sources import DATA, SOURCES
-from training.words import COLOURS, article
+from training.words import COLOURS, NO_COLOUR_GROUPS, article
 
 SCENES = 5_000
 
@@ -93,8 +93,7 @@ def main() -> None:
     start = time.time()
     records = load_records()
     pairs = scenes(records, SCENES, random.Random(0))
-    # colour words for things: "a red detective" says nothing
-    drawn = {r["name"] for r in records if not r["glyph"] and r["group"] not in (0, 1, 8, 9)}
+    drawn = {r["name"] for r in records if not r["glyph"] and r["group"] not in NO_COLOUR_GROUPS}
     glyphs = sorted({r["name"] for r in records if r["glyph"] and r["name"] in drawn})
     rows: dict[str, int] = {}
     for r in records:

@@ -24,6 +24,7 @@ ANIMAL, ARTIFACT, BODY, FOOD, PLACE, OBJECT, PERSON, PHENOMENON, PLANT, SHAPE, S
     5, 6, 8, 13, 15, 17, 18, 19, 20, 25, 27)  # fmt: skip
 CONCRETE = frozenset({ANIMAL, ARTIFACT, BODY, FOOD, OBJECT, PERSON, PHENOMENON, PLANT, SHAPE, SUBSTANCE})
 # emojibase groups: 0 smileys, 1 people, 3 animals and nature, 4 food, 5 travel, 6 activities, 7 objects, 8 symbols, 9 flags
+NO_COLOUR_GROUPS = frozenset({0, 1, 8, 9})  # "a red detective", "a blue smile", "a green flag" say nothing
 GROUP_SENSES: dict[int, frozenset[int]] = {
     1: frozenset({PERSON, BODY}),
     3: frozenset({ANIMAL, PLANT, OBJECT}),
