@@ -4,7 +4,8 @@
     python bench/quality.py --prompts 5 --steps 100 --canvas pixel      (a quick look)
 
 `bench/prompts.toml` has 100 single and 50 two-part prompts. The judge ranks the parts of a prompt among 1,000 everyday
-words that say something else (its own rule of synonyms: `clipart.critic.judge`). R@k is the percentage of pictures
+words that say something else (its own rule of synonyms: `clipart.critic.judge`), where the part is looked for: of two parts that have
+places of their own, each in its place (`--layout blend`: both in all of the picture). R@k is the percentage of pictures
 whose parts are all among the first k; match is what the summary of a run calls so, the mean over the parts. What the
 critic says, on which the pictures climbed, is printed beside it.
 
@@ -49,8 +50,8 @@ from torch import Tensor
 import clipart.session
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
+from clipart.critic.layout import lay_out
 from clipart.critic.source import find_source
-from clipart.critic.views import whole
 from clipart.device import pick_device
 from clipart.errors import ClipartError, UsageError
 from clipart.models.vqgan import load_vqgan
@@ -127,9 +128,9 @@ class Look:
     matches: tuple[float, ...]
 
 
-def ranks(scores: Tensor, count: int) -> tuple[int, ...]:
-    """Return how many others each of the first `count` of `scores` (n,) does not beat; ties count against it."""
-    return tuple(int((~(scores < own)).sum()) - 1 for own in scores[:count])
+def ranks(scores: Tensor) -> tuple[int, ...]:
+    """Return how many others in its row the k-th of row k of `scores` (parts, n) does not beat; ties count against it."""
+    return tuple(int((~(row < row[k])).sum()) - 1 for k, row in enumerate(scores))
 
 
 def candidates(judge: Judge, seed: int) -> Tensor:
@@ -148,14 +149,14 @@ def candidates(judge: Judge, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def look(clip: Clip, prompt: str, picture: Image.Image, seed: int) -> Look:
-    """Ask `clip` about `picture`, RGB, which is of `prompt`; `seed` draws the distractors."""
-    judge = Judge(clip, parse(prompt))
+def look(clip: Clip, prompt: str, picture: Image.Image, seed: int, *, apart: bool) -> Look:
+    """Ask `clip` about `picture`, RGB, which is of `prompt`, its parts `apart` or not; `seed` draws the distractors."""
+    parsed = parse(prompt)
+    judge = Judge(clip, parsed, lay_out(parsed, apart=apart))
     texts = candidates(judge, seed)
     image = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float().to(clip.device) / 255
-    seen = clip.encode_images(whole(image, clip.side)).mean(dim=0)
     readings = judge.check(image, 0).readings
-    return Look(ranks(texts @ seen, len(readings)), tuple(reading.match for reading in readings))
+    return Look(ranks(judge.see(image) @ texts.T), tuple(reading.match for reading in readings))
 
 
 def recall(looks: Sequence[Look], k: int) -> float:
@@ -260,23 +261,35 @@ def write_blind(folder: Path, canvas: str, pictures: dict[str, Path], seed: int)
 
 @dataclass(frozen=True)
 class Panel:
-    """Who is asked; `seed` draws the distractors, the same for every picture of a prompt."""
+    """Who is asked, and how; `seed` draws the distractors, the same for every picture of a prompt."""
 
     judge: Clip
     critic: Clip
     seed: int
+    apart: bool
 
     def row(self, canvas: str, kind: str, prompt: str, picture: Image.Image) -> Row:
         """Ask both."""
-        judged = look(self.judge, prompt, picture, self.seed)
-        climbed = judged if self.critic is self.judge else look(self.critic, prompt, picture, self.seed)
+
+        def ask(clip: Clip) -> Look:
+            return look(clip, prompt, picture, self.seed, apart=self.apart)
+
+        judged = ask(self.judge)
+        climbed = judged if self.critic is self.judge else ask(self.critic)
         return Row(canvas, kind, prompt, judged, climbed)
 
 
 def given(args: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of the recipe that the command line gives; all else is the default."""
     size, clips = args.size, (args.clip,) if args.clip else None
-    values = {"seed": args.seed, "steps": args.steps, "width": size, "height": size, "clip": clips}
+    values = {
+        "seed": args.seed,
+        "steps": args.steps,
+        "width": size,
+        "height": size,
+        "clip": clips,
+        "layout": args.layout,
+    }
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -316,7 +329,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     judge = args.judge or recipe.judged_by
     same = find_source(judge).identity() == find_source(critic).identity()
     climbed = load_clip(critic, device, recipe.precision)
-    panel = Panel(climbed if same else load_clip(judge, device, recipe.precision), climbed, args.seed)
+    judging = climbed if same else load_clip(judge, device, recipe.precision)
+    panel = Panel(judging, climbed, args.seed, recipe.parts_apart)
     if "vqgan" in canvases:
         load_vqgan(args.vqgan, device)  # if it is not there, nobody wants to hear so after the other canvas
 
@@ -335,6 +349,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "machine": machine(), "critic": critic, "judge": judge, "judge_is_critic": same,
         "vqgan": (args.vqgan or "embedded") if "vqgan" in canvases else None,
         "seed": args.seed, "steps": recipe.steps, "size": recipe.width, "distractors": DISTRACTORS,
+        "layout": "apart" if recipe.parts_apart else "blend",
         "prompts": {kind: len(each) for kind, each in prompts.items()}, "figures": found, "bars": held,
         "ok": None if held is None else all(each["ok"] for each in held),
         "pictures": [asdict(row) for row in rows],
@@ -347,7 +362,8 @@ def show(found: dict[str, Any]) -> None:
     vqgan = f", VQGAN {found['vqgan']}" if found["vqgan"] else ""
     print(f"critic {found['critic']}, judge {found['judge']}{vqgan}")
     print(
-        f"{found['steps']} steps, {found['size']} px, seed {found['seed']}, {found['distractors']} distractors\n"
+        f"{found['steps']} steps, {found['size']} px, seed {found['seed']}, parts {found['layout']}, "
+        f"{found['distractors']} distractors\n"
     )
     columns = ("R@1", "R@10", "match")
     heads = "".join(f"{name:>7}" for name in columns)
@@ -390,6 +406,7 @@ def main() -> int:
     )
     parser.add_argument("--vqgan", help="a VQGAN's file; the embedded one if left out")
     parser.add_argument("--canvas", choices=[*CANVASES, "all"], default="all")
+    parser.add_argument("--layout", choices=["apart", "blend"], help="of two parts; if left out, as in a run")
     parser.add_argument("--prompts", type=positive, default=100, help="prompts of each kind at most")
     parser.add_argument("--steps", type=positive)
     parser.add_argument("--size", type=positive, help="pixels of a side")

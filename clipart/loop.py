@@ -35,7 +35,8 @@ def go_on(session: Session, stop_now: Callable[[], bool] = lambda: False) -> Ite
 
     for step in range(session.step + 1, recipe.steps + 1):
         settings = session.enter(step)
-        views = sample_views(settings, *session.canvas.size, step / recipe.steps, session.streams)
+        done, places = step / recipe.steps, session.layout.count
+        views = sample_views(settings, *session.canvas.size, done, session.streams, places)
         stop: StopReason | None = None
         try:
             losses = session.proposer.step(session.objective, views, settings, step)

@@ -31,6 +31,7 @@ CanvasKind = Literal["multires", "plain", "fourier", "shapes", "vqgan"]
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
 Distance = Literal["cosine", "spherical"]
+LayoutKind = Literal["auto", "apart", "blend"]
 FinishKind = Literal["clean", "flat", "none"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Colour = Literal["decorrelated", "rgb"]
@@ -109,6 +110,11 @@ class Recipe(_Schema):
         ..., "Prompt", "what to draw: parts split by ::, each with a weight", max_length=20_000
     )
     no: tuple[str, ...] = _knob((), "Prompt", "text to keep away from, weight -0.5 (repeatable)")
+    layout: LayoutKind = _knob(
+        "auto",
+        "Prompt",
+        "parts of one weight: a place each, or one blend",
+    )
 
     width: int = _knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
     height: int = _knob(256, "Picture", "height of the picture", "pixels", ge=16, le=8192)
@@ -231,6 +237,15 @@ class Recipe(_Schema):
         fetched = [name for name in climbed if name not in embedded.NAMES]
         idle = [name for name in (embedded.JUDGE, embedded.CLIP) if name not in climbed]
         return self.judge or (fetched or idle or [embedded.JUDGE])[0]
+
+    @property
+    def parts_apart(self) -> bool:
+        """Whether parts of one weight have a place each: as `layout` says, else if only embedded CLIPs climb.
+
+        A large CLIP can make one thing of two; a tiny one makes a muddle.
+        """
+        tiny = all(spec.split("::")[0] in embedded.NAMES for spec in self.clip)
+        return self.layout == "apart" or (self.layout == "auto" and tiny)
 
     @property
     def moves(self) -> bool:

@@ -11,6 +11,7 @@ from clipart.canvas import Canvas, build_canvas, make_start
 from clipart.canvas.camera import moved
 from clipart.critic.clip import Clip, load_clip, split_weight
 from clipart.critic.judge import Judge
+from clipart.critic.layout import lay_out
 from clipart.critic.objective import Objective
 from clipart.device import pick_device
 from clipart.models.vqgan import Vqgan, load_vqgan
@@ -41,9 +42,10 @@ class Session:
             return models[name]
 
         critics = [(clip(name), weight) for name, weight in map(split_weight, recipe.clip)]
-        self.objective = Objective(critics, self.prompt, recipe.distance)
+        self.layout = lay_out(self.prompt, apart=recipe.parts_apart)
+        self.objective = Objective(critics, self.prompt, recipe.distance, self.layout)
         self._side = max(model.side for model, _ in critics)
-        self.judge = Judge(clip(recipe.judged_by), self.prompt)
+        self.judge = Judge(clip(recipe.judged_by), self.prompt, self.layout)
         self.stage: Stage | None = None
         self.step, self.seconds = 0, 0.0
         self.shown = start.to(self.device)

@@ -8,6 +8,7 @@ import torch
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip, split_weight
 from clipart.critic.judge import Judge, _stems
+from clipart.critic.layout import lay_out
 from clipart.errors import UsageError
 from clipart.iterates import Check, Reading
 from clipart.models.embedded import everyday_words
@@ -20,11 +21,16 @@ def clip(random_clip: str) -> Clip:
     return load_clip(random_clip, torch.device("cpu"), "float32")
 
 
+def judge_of(clip: Clip, prompt: str, *, apart: bool = False) -> Judge:
+    parsed = prompts.parse(prompt)
+    return Judge(clip, parsed, lay_out(parsed, apart=apart))
+
+
 def test_match_is_a_softmax_against_the_words(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["anvil", "cloud", "apples", "zebra"]
     monkeypatch.setattr("clipart.critic.judge.everyday_words", lambda: words)
     monkeypatch.setattr("clipart.critic.judge._SYNONYM", 1.1)
-    judge = Judge(clip, prompts.parse("apple:: tart::"))
+    judge = judge_of(clip, "apple:: tart::")
     image = torch.rand(1, 3, 32, 32, generator=stream(0, "init"))
     check = judge.check(image, step=5)
     seen = clip.encode_images(image)
@@ -36,9 +42,20 @@ def test_match_is_a_softmax_against_the_words(clip: Clip, monkeypatch: pytest.Mo
 
 
 def test_the_look_is_fixed(clip: Clip) -> None:
-    judge = Judge(clip, prompts.parse("apple"))
+    judge = judge_of(clip, "apple")
     image = torch.rand(1, 3, 40, 64, generator=stream(0, "init"))
     assert judge.check(image, 1).readings == judge.check(image, 1).readings
+
+
+def test_a_thing_is_looked_for_at_its_place(clip: Clip) -> None:
+    prompt = "apple:: tart:: red::0.5"
+    image = torch.rand(1, 3, 64, 64, generator=stream(0, "init"))
+    apart, blended = judge_of(clip, prompt, apart=True).see(image), judge_of(clip, prompt).see(image)
+    assert torch.equal(blended, blended[:1].expand(3, -1))
+    assert torch.allclose(apart[2], blended[2])
+    left, right = image[:, :, 16:48, :32], image[:, :, 16:48, 32:]
+    alone = clip.encode_images(torch.cat([left, right]))
+    assert torch.allclose(apart[:2], alone, atol=1e-4)
 
 
 def test_reached_asks_every_wanted_part() -> None:

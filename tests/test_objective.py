@@ -9,16 +9,26 @@ import torch
 
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip
+from clipart.critic.layout import lay_out
 from clipart.critic.objective import Objective, cosine, spherical
 from clipart.critic.regularisers import REGULARISERS, ink, out_of_range, saturation, total_variation
 from clipart.critic.views import sample_views
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
 
+WHOLE = 1  # place
+
 
 @pytest.fixture(scope="module")
 def clip(random_clip: str) -> Clip:
     return load_clip(random_clip, torch.device("cpu"), "float32")
+
+
+def objective_of(
+    clips: list[tuple[Clip, float]], prompt: str, distance: str = "cosine", *, apart: bool = False
+) -> Objective:
+    parsed = prompts.parse(prompt)
+    return Objective(clips, parsed, distance, lay_out(parsed, apart=apart))
 
 
 def image(size: int = 40) -> torch.Tensor:
@@ -38,14 +48,13 @@ def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, 
         | dict.fromkeys(REGULARISERS, 0.0)
         | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5}
     )
-    prompt = prompts.parse(recipe.prompt)
-    objective = Objective([(clip, 1.0)], prompt, recipe.distance)
+    objective = objective_of([(clip, 1.0)], recipe.prompt, recipe.distance)
     views = sample_views(recipe, 40, 40, 0.5, Streams(0))
     picture = image() * 1.4 - 0.2
     _, losses = objective.gradient(picture, views, recipe)
     name = clip.name
-    assert losses["tv"] == pytest.approx(float(total_variation(picture, recipe)))
-    assert losses["range"] == pytest.approx(float(out_of_range(picture, recipe)))
+    assert losses["tv"] == pytest.approx(float(total_variation(picture, recipe, WHOLE)))
+    assert losses["range"] == pytest.approx(float(out_of_range(picture, recipe, WHOLE)))
     text = 0.6 * losses[f"{name}/apple"] + 0.2 * losses[f"{name}/tart"] - 0.2 * losses[f"{name}/worm"]
     assert losses["total"] == pytest.approx(text + 2 * losses["tv"] + 5 * losses["range"], rel=1e-5)
     seen = clip.encode_images(views.render(picture.clamp(0, 1), clip.side))
@@ -56,7 +65,7 @@ def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, 
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 def test_chunks_do_not_change_the_gradient(clip: Clip, settings: dict[str, object], chunk: int) -> None:
     base = settings | {"views": 8, "overview": 0.5, "detail": 0.5, "noise": 0.2, "tv": 1.0}
-    objective = Objective([(clip, 1.0)], prompts.parse("apple:: tart::"), "spherical")
+    objective = objective_of([(clip, 1.0)], "apple:: tart::", "spherical")
 
     def gradient(size: int) -> torch.Tensor:
         recipe = make_recipe(base | {"chunk": size})
@@ -67,7 +76,7 @@ def test_chunks_do_not_change_the_gradient(clip: Clip, settings: dict[str, objec
 
 def test_gradient_is_that_of_the_total(clip: Clip, settings: dict[str, object]) -> None:
     recipe = make_recipe(settings | {"noise": 0, "tv": 1.0})
-    objective = Objective([(clip, 1.0)], prompts.parse("apple"), "cosine")
+    objective = objective_of([(clip, 1.0)], "apple")
     views = sample_views(recipe, 40, 40, 0.0, Streams(0))
     inside = 0.25 + 0.5 * image()
     gradient, losses = objective.gradient(inside, views, recipe)
@@ -79,26 +88,25 @@ def test_gradient_is_that_of_the_total(clip: Clip, settings: dict[str, object]) 
 
 def test_an_ensemble_is_the_weighted_mean(clip: Clip, settings: dict[str, object]) -> None:
     recipe = make_recipe(settings)
-    prompt = prompts.parse("apple")
     views = sample_views(recipe, 40, 40, 0.0, Streams(0))
-    alone, _ = Objective([(clip, 1.0)], prompt, "cosine").gradient(image(), views, recipe)
-    twice, _ = Objective([(clip, 1.0), (clip, 3.0)], prompt, "cosine").gradient(image(), views, recipe)
+    alone, _ = objective_of([(clip, 1.0)], "apple").gradient(image(), views, recipe)
+    twice, _ = objective_of([(clip, 1.0), (clip, 3.0)], "apple").gradient(image(), views, recipe)
     assert torch.allclose(alone, twice, rtol=1e-4, atol=1e-8)
 
 
 def test_regularisers_say_what_they_measure(settings: dict[str, object]) -> None:
     recipe = make_recipe(settings | {"paper": "#666666"})
     flat = torch.full((1, 3, 8, 8), 0.4)
-    assert float(total_variation(flat, recipe)) == 0
-    assert float(total_variation(image(), recipe)) > 0.05
-    assert float(out_of_range(flat, recipe)) == 0
-    assert float(out_of_range(flat + 1, recipe)) == pytest.approx(0.16)
-    assert float(saturation(flat, recipe)) == 0
-    assert float(ink(flat, recipe)) == pytest.approx(0, abs=1e-6)
-    assert float(ink(flat + 0.3, recipe)) == pytest.approx(0.3)
+    assert float(total_variation(flat, recipe, WHOLE)) == 0
+    assert float(total_variation(image(), recipe, WHOLE)) > 0.05
+    assert float(out_of_range(flat, recipe, WHOLE)) == 0
+    assert float(out_of_range(flat + 1, recipe, WHOLE)) == pytest.approx(0.16)
+    assert float(saturation(flat, recipe, WHOLE)) == 0
+    assert float(ink(flat, recipe, WHOLE)) == pytest.approx(0, abs=1e-6)
+    assert float(ink(flat + 0.3, recipe, WHOLE)) == pytest.approx(0.3)
     red = flat.clone()
     red[:, 0] = 1.0
-    assert float(saturation(red, recipe)) == pytest.approx(0.08)
+    assert float(saturation(red, recipe, WHOLE)) == pytest.approx(0.08)
 
 
 def test_emphasis_moves_the_embedding_away_from_the_rest(clip: Clip) -> None:

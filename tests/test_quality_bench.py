@@ -59,8 +59,8 @@ def small(quality: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def test_ties_count_against_a_part(quality: ModuleType) -> None:
-    assert quality.ranks(torch.tensor([0.5, 0.9, 0.5, 0.1]), 2) == (2, 0)
-    assert quality.ranks(torch.tensor([float("nan"), 0.9, 0.5]), 1) == (2,)
+    assert quality.ranks(torch.tensor([[0.5, 0.9, 0.5, 0.1], [0.5, 0.9, 0.5, 0.1]])) == (2, 0)
+    assert quality.ranks(torch.tensor([[float("nan"), 0.9, 0.5]])) == (2,)
 
 
 def test_recall_asks_for_every_part(quality: ModuleType) -> None:

@@ -13,7 +13,7 @@ WIDEST = 100  # columns; longer lines are hard to read
 COLUMN = 26  # columns of an option with its value
 INTRO = "A picture of your words, by optimisation against CLIP. Offline, on a laptop."
 EXAMPLES = (
-    ('clipart "apple:: tart::"', "an apple and a tart, in equal parts"),
+    ('clipart "apple:: tart::"', "an apple and a tart, side by side"),
     ('clipart "a fox::2 snow" --no text', "twice as much fox as snow, no letters"),
     ('clipart "a sunset" -s 512x256', "wider than high"),
 )

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from clipart.critic.clip import Clip
-from clipart.critic.views import whole
+from clipart.critic.layout import Layout
+from clipart.critic.views import placed, whole
 from clipart.iterates import Check, Reading
 from clipart.models.embedded import everyday_words
 from clipart.prompt import Prompt
@@ -18,14 +19,14 @@ _SYNONYM = 0.8
 
 
 class Judge:
-    """Scores the whole picture against every part of a prompt.
+    """Scores the picture, each part of a prompt at its place.
 
     `match` is the probability of a part's text in a softmax, at the model's own temperature, over it and
     the shipped everyday words, without those that mean the same as a part of this prompt.
     """
 
-    def __init__(self, clip: Clip, prompt: Prompt) -> None:
-        self.clip, self.prompt = clip, prompt
+    def __init__(self, clip: Clip, prompt: Prompt, layout: Layout) -> None:
+        self.clip, self.prompt, self.layout = clip, prompt, layout
         self.texts = torch.stack([clip.encode_part(part) for part in prompt.parts])
         words = everyday_words()
         vectors = clip.encode_texts(words)
@@ -35,12 +36,21 @@ class Judge:
         self.words = vectors[kept]
 
     @torch.no_grad()
+    def see(self, image: Tensor) -> Tensor:
+        """Return the embedding of `image` (1, 3, height, width) where each part is looked for: (parts, d)."""
+        clip, image = self.clip, image.to(self.clip.device)
+        everywhere = clip.encode_images(whole(image, clip.side)).mean(dim=0)
+        if self.layout.count == 1:
+            return everywhere.expand(len(self.texts), -1)
+        there = clip.encode_images(placed(image, clip.side, self.layout.count))
+        return torch.stack([everywhere if place is None else there[place] for place in self.layout.of])
+
+    @torch.no_grad()
     def check(self, image: Tensor, step: int) -> Check:
         """Look at `image` (1, 3, height, width) in [0, 1] after `step` steps."""
-        seen = self.clip.encode_images(whole(image.to(self.clip.device), self.clip.side))
-        cosines = (seen @ self.texts.T).mean(dim=0)
-        others = (seen @ self.words.T).mean(dim=0)
-        rivals = torch.cat([cosines[:, None], others.expand(len(cosines), -1)], dim=1)
+        seen = self.see(image)
+        cosines = (seen * self.texts).sum(dim=1)
+        rivals = torch.cat([cosines[:, None], seen @ self.words.T], dim=1)
         matches = (self.clip.scale * rivals).softmax(dim=1)[:, 0]
         return Check(
             step,

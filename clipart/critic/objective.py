@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clipart.canvas.base import clamp_with_grad
 from clipart.critic.clip import Clip
+from clipart.critic.layout import Layout
 from clipart.critic.regularisers import REGULARISERS
 from clipart.critic.views import Views
 from clipart.prompt import Prompt
@@ -52,11 +53,14 @@ class TextTerm:
 class Objective:
     """What a step descends: text terms over views, plus weighted regularisers over the image.
 
-    The text loss is sum of share * mean distance over the views, for each CLIP by its weight.
+    The text loss is sum of share * mean distance over the views of a part's place, for each CLIP by its
+    weight.
     """
 
-    def __init__(self, clips: Sequence[tuple[Clip, float]], prompt: Prompt, distance: str) -> None:
-        self.prompt = prompt
+    def __init__(
+        self, clips: Sequence[tuple[Clip, float]], prompt: Prompt, distance: str, layout: Layout
+    ) -> None:
+        self.prompt, self.layout = prompt, layout
         self.distance = DISTANCES[distance]
         total = sum(weight for _, weight in clips)
         self.terms = [
@@ -77,14 +81,16 @@ class Objective:
         """
         leaf = image.detach().requires_grad_()
         losses: dict[str, float] = {}
+        attention = self.layout.attention(views.place)
         total = 0.0
         for term in self.terms:
             chunk = settings.chunk or max(1, _PIXELS_AT_ONCE // term.clip.side**2)
             distances = torch.zeros_like(term.shares)
             for first in range(0, len(views), chunk):
-                part = views[slice(first, first + chunk)]
-                seen = part.render(clamp_with_grad(leaf), term.clip.side)
-                found = self.distance(term.clip.encode_images(seen), term.texts).sum(dim=0) / len(views)
+                some = slice(first, first + chunk)
+                seen = views[some].render(clamp_with_grad(leaf), term.clip.side)
+                found = self.distance(term.clip.encode_images(seen), term.texts)
+                found = (attention[some].to(found) * found).sum(dim=0)
                 torch.autograd.backward(term.weight * (term.shares * found).sum())
                 distances += found.detach()
             total += term.weight * float((term.shares * distances).sum())
@@ -93,7 +99,7 @@ class Objective:
         for name, regulariser in REGULARISERS.items():
             weight: float = getattr(settings, name)
             if weight > 0:
-                value = regulariser(leaf, settings)
+                value = regulariser(leaf, settings, self.layout.count)
                 torch.autograd.backward(weight * value)
                 losses[name] = float(value.detach())
                 total += weight * losses[name]

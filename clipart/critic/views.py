@@ -17,6 +17,7 @@ from kornia.geometry.transform import get_perspective_transform, homography_warp
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from clipart.critic.layout import places
 from clipart.recipe import Recipe
 from clipart.rng import Streams
 
@@ -30,6 +31,7 @@ class Views:
 
     Attributes:
         homographies: (n, 3, 3), view to canvas, both in [-1, 1] coordinates.
+        place: (n,), int64, which of the layout's places each view looks at.
         sizes: (n,), side of the view as a part of the canvas's short side.
         span: smallest and largest size of the step's views, also in a slice of them: it decides how finely
             they are sampled.
@@ -40,6 +42,7 @@ class Views:
     """
 
     homographies: Tensor
+    place: Tensor
     sizes: Tensor
     span: tuple[float, float]
     jitter: Tensor
@@ -53,6 +56,7 @@ class Views:
     def __getitem__(self, part: slice) -> Self:
         return type(self)(
             self.homographies[part],
+            self.place[part],
             self.sizes[part],
             self.span,
             self.jitter[part],
@@ -118,17 +122,20 @@ def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], sid
     return F.avg_pool2d(seen, oversample) if oversample > 1 else seen
 
 
-def sample_views(recipe: Recipe, height: int, width: int, progress: float, streams: Streams) -> Views:
-    """Draw the views of one step.
+def sample_views(
+    recipe: Recipe, height: int, width: int, progress: float, streams: Streams, count: int = 1
+) -> Views:
+    """Draw the views of one step, of each of `count` places in turn, so at least as many.
 
     `progress` in [0, 1] moves the smallest view from `overview` to `detail`. Sizes are uniform between it and
-    `largest`, as parts of the short side; positions are uniform over the canvas, `shift` of the view over
-    its edge. Past its edge the canvas goes on as it ends.
+    `largest`, as parts of a place's short side; positions are uniform over the place, `shift` of the view
+    over its edge. Past its edge the canvas goes on as it ends.
     """
-    n, generator = recipe.views, streams.views
+    n, generator = max(recipe.views, count), streams.views
+    there, place = places(count, height, width), torch.arange(n) % count
     smallest = recipe.overview + (recipe.detail - recipe.overview) * progress
     sizes = smallest + max(0.0, recipe.largest - smallest) * torch.rand(n, generator=generator)
-    homographies = _homographies(recipe, height, width, sizes, generator)
+    homographies = there.maps[place] @ _homographies(recipe, there.height, there.width, sizes, generator)
 
     augment = streams.augment
     jitter = recipe.jitter * (2 * torch.rand(n, 3, generator=augment) - 1) + torch.tensor([0.0, 1.0, 1.0])
@@ -138,12 +145,13 @@ def sample_views(recipe: Recipe, height: int, width: int, progress: float, strea
     erased = torch.rand(n, 1, generator=augment) < recipe.erase
     boxes = torch.where(erased, torch.cat([corner, corner + sides], dim=1), torch.zeros(n, 4))
     seeds = torch.randint(2**62, (n,), generator=augment)
-    span = smallest, max(smallest, recipe.largest)
-    return Views(homographies, sizes, span, jitter, recipe.noise, boxes, seeds)
+    part = min(there.height, there.width) / min(height, width)
+    span = part * smallest, part * max(smallest, recipe.largest)
+    return Views(homographies, place, part * sizes, span, jitter, recipe.noise, boxes, seeds)
 
 
 def _homographies(
-    recipe: Recipe, height: int, width: int, sizes: Tensor, generator: torch.Generator
+    recipe: Recipe, height: float, width: float, sizes: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Compose tilt, mirror, turn, size and position, in that order: (n, 3, 3), view to canvas."""
     n, short = len(sizes), min(height, width)
@@ -182,3 +190,11 @@ def whole(image: Tensor, side: int) -> Tensor:
     slack = torch.linspace(-1, 1, n)[:, None] if n > 1 else torch.zeros(1, 1)
     homographies[:, :2, 2] = slack * (1 - extent)
     return resample(image, homographies.to(image), (1.0, 1.0), side)
+
+
+def placed(image: Tensor, side: int, count: int) -> Tensor:
+    """Look at the `count` places of `image` (1, 3, height, width), un-augmented: (count, 3, side, side)."""
+    height, width = image.shape[-2:]
+    there = places(count, height, width)
+    part = min(there.height, there.width) / min(height, width)
+    return resample(image, there.maps.to(image), (part, part), side)
