@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -316,7 +317,8 @@ def test_a_clock_counts_earlier_calls_and_ends_this_one() -> None:
 def test_the_attack_starts_small_after_a_clean_part_and_grows(name: str) -> None:
     tower = model.TOWERS[name]
     first, last = tower.eps
-    eps = [train.schedule(tower.clean_share + rise, 1000, 1.0, tower)[1] for rise in (-0.01, 0.0, 0.1, 0.45)]
+    rises = -0.01, 0.0, tower.rise_share / 2, tower.rise_share + 0.01
+    eps = [train.schedule(tower.clean_share + rise, 1000, 1.0, tower)[1] for rise in rises]
     assert eps[0] == 0
     assert eps[1] == pytest.approx(first)
     assert first < eps[2] < last
@@ -348,6 +350,41 @@ def test_a_corpus_older_than_the_captions_is_refused() -> None:
     assert align.rows_of(["pie", "apple"], ["apple", "tart", "pie"]).tolist() == [2, 0]
     with pytest.raises(ValueError, match=r"lacks 'pie'.*training\.distil corpus"):
         align.rows_of(["apple", "pie"], ["apple", "tart"])
+
+
+def test_a_noun_without_a_picture_is_of_the_nearest_drawn_kind(wordnet: words.WordNet) -> None:
+    assert align.drawn_kinds(["tart", "apple"], {"pie", "pastry"}, wordnet) == {"tart": "pie"}
+    assert align.drawn_kinds(["tart"], {"pastry"}, wordnet) == {"tart": "pastry"}
+    assert align.drawn_kinds(["tart"], {"pastry"}, wordnet, levels=1) == {}
+
+
+def test_anchors_are_rows_means_and_kinds(wordnet: words.WordNet) -> None:
+    torch.manual_seed(0)
+    written = ["pie", "a pie", "sweet", "apple", "tart", "stone"]
+    said = model.unit(torch.randn(6, 384))
+    tower = replace(model.TOWERS["judge"], timm="test_resnet")
+    image = model.ImageTower(tower, said[:4], torch.tensor([0, 3])).eval().requires_grad_(False)
+    image.own.weight[1:].normal_()
+    pictures = SimpleNamespace(
+        texts=written[:4],
+        name=torch.tensor([0, 3]),
+        weight=torch.tensor([2.0, 1.0]),
+        caption=torch.tensor([[0, 1, 2], [3, 2, 0]]),
+        caption_weight=torch.tensor([[1.0, 0.5, 0.5], [1.0, 1.0, 0.0]]),
+    )
+    found, known = align.anchors(image, said[:4], pictures, written, said, wordnet)
+    pie, apple = image.text(said[[0, 3]], torch.tensor([0, 3]))
+    mapped = image.text(said)
+    assert known.tolist() == [0, 3, 4]
+    for text, wanted in {
+        "pie": pie,
+        "apple": apple,
+        "a pie": mapped[1] + 2 * pie,
+        "sweet": mapped[2] + pie + apple,  # of two things alike: twice half of each
+        "tart": mapped[4] + 2 * pie,
+        "stone": mapped[5],
+    }.items():
+        assert torch.allclose(found[written.index(text)], model.unit(wanted[None])[0], atol=1e-5), text
 
 
 def test_a_run_goes_on_where_the_last_call_stopped(

@@ -5,8 +5,9 @@
 
 The image tower stays as it is (LiT, arXiv 2111.07991), the critic's with its robustness: its embeddings of drawn
 views are computed once and kept, so that a step costs only short texts. The text tower learns views against captions
-and names, while the whole corpus stays where the image tower's text map puts MiniLM's embeddings, so that words
-without a picture keep their meaning. Resumable as `training.train` is.
+and names, while every text of the corpus is held where `anchors` says it belongs: a name at its own row, a caption near
+the names it describes, a noun without a picture near the nearest thing above it in WordNet that has one, all else
+where the image tower's text map puts MiniLM's embedding. Resumable as `training.train` is.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ from training.checkpoint import averaged, facts_of, load_state, save_state
 from training.data import Look, Pictures, draw_batch, load_teacher, picture_names, plain_views
 from training.distil import Corpus, Student, relation
 from training.losses import clip_loss
-from training.model import TOWERS, ImageTower, Tower
+from training.model import TOWERS, ImageTower, Tower, unit
 from training.runtime import Clock, add_arguments, log, pick_device, reseed
 from training.sources import DATA
 from training.train import average, embed_images, recall
+from training.words import CONCRETE, PERSON, VAGUE, WordNet
 
 
 class Aligned(nn.Module):
@@ -104,6 +106,74 @@ def rows_of(texts: list[str], corpus: list[str]) -> torch.Tensor:
     return torch.tensor([rows[text] for text in texts])
 
 
+def drawn_kinds(nouns: list[str], drawn: set[str], wordnet: WordNet, *, levels: int = 4) -> dict[str, str]:
+    """For each noun that has one, the nearest thing at most `levels` above it that is `drawn`: a tart is a pie.
+
+    Of its first three senses those that one can draw count, and no persons: above nearly all of them is "soul".
+    """
+    found = {}
+    for noun in nouns:
+        ranked = []
+        for order, offset in enumerate(wordnet.index.get(noun, ())[:3]):
+            above = [wordnet.synsets[offset]]
+            if above[0].lex not in CONCRETE - {PERSON}:
+                continue
+            for level in range(levels + 1):
+                lemmas = [lemma for synset in above for lemma in synset.lemmas]
+                if names := [lemma for lemma in lemmas if lemma in drawn and lemma not in VAGUE]:
+                    ranked.append((level, order, names[0]))
+                    break
+                above = [wordnet.synsets[up] for synset in above for up in synset.hypernyms]
+        if ranked:
+            found[noun] = min(ranked)[2]
+    return found
+
+
+def caption_means(pictures: Pictures, rows: torch.Tensor) -> torch.Tensor:
+    """For each text the mean of `rows` (texts, D) over the names of the pictures it describes, (texts, D).
+
+    The less these agree, the shorter it is; zeros where there is no picture.
+    """
+    weight = (pictures.caption_weight * pictures.weight[:, None]).flatten()
+    own = rows[pictures.name].repeat_interleave(pictures.caption.shape[1], 0)
+    caption = pictures.caption.flatten()
+    total = torch.zeros_like(rows[:, 0]).index_add_(0, caption, weight)
+    return (
+        torch.zeros_like(rows).index_add_(0, caption, weight[:, None] * own) / total.clamp_min(1e-12)[:, None]
+    )
+
+
+def anchors(
+    image: ImageTower,
+    teacher: torch.Tensor,
+    pictures: Pictures,
+    written: list[str],
+    said: torch.Tensor,
+    wordnet: WordNet,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where each text of the corpus belongs, unit (corpus, D), and which of them are names or of a drawn kind, (n,).
+
+    `written` are the texts and `said` (corpus, 384) what the teacher says of them; `teacher` (texts, 384) are the captions'.
+    A name is at its own row. A caption is where the map puts it, plus twice its mean over the pictures. A noun that no
+    picture bears is there plus twice the row of its drawn kind.
+    """
+    where, row = {text: i for i, text in enumerate(written)}, rows_of(pictures.texts, written)
+    names = image.slot.nonzero()[:, 0]
+    rows = torch.zeros(len(teacher), image.map.out_features, device=teacher.device)
+    rows[names] = image.text(teacher[names], names)
+    means = caption_means(pictures, rows)
+    out = image.text(said)
+    out[row] += 2 * means
+    name_of = {pictures.texts[i]: i for i in pictures.name.unique().tolist()}
+    borne = {pictures.texts[i] for i in means.any(dim=1).nonzero()[:, 0].tolist()} | set(name_of)
+    kinds = drawn_kinds(sorted(where.keys() - borne), set(name_of), wordnet)
+    for noun, kind in kinds.items():
+        out[where[noun]] += 2 * rows[name_of[kind]]
+    named = row[names.cpu()]
+    out[named] = rows[names]
+    return unit(out), torch.cat([named, torch.tensor([where[noun] for noun in kinds], dtype=torch.long)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser, minutes=5)
@@ -139,13 +209,11 @@ def align(args: argparse.Namespace) -> None:
     held_image = embed_images(image, plain_views(held, look.size))
 
     corpus = Corpus.load(device)
-    texts = json.loads((DATA / "captions.json").read_text())["texts"]
-    row = rows_of(texts, json.loads((DATA / "corpus.json").read_text()))
-    anchor = image.text(corpus.teacher)
-    names = image.slot.nonzero()[:, 0]
-    named = row[names.cpu()]
-    anchor[named.to(device)] = image.text(teacher[names], names)
-    corpus.weight[named] *= 3
+    written = json.loads((DATA / "corpus.json").read_text())
+    row = rows_of(pictures.texts, written)
+    wordnet = WordNet(DATA / "packages/debian/usr/share/wordnet")
+    anchor, known = anchors(image, teacher, pictures, written, corpus.teacher, wordnet)
+    corpus.weight[known] = 10.0  # a caption has 1
 
     torch.manual_seed(0)
     model = Aligned(image, load_student(args.text).to(device)).to(device)
