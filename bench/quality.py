@@ -16,8 +16,8 @@ judge is the one that a run believes; if that is the critic itself, there is no 
 measured.
 
 Pictures stay in --out, with contact sheets. Cut short, the same command goes on: a picture that is there, of the same
-recipe and models, is not made again. --blind writes, for each canvas, a sheet of 30 singles, shuffled and numbered,
-the same pictures without a word in them, and the key to them in a file of its own. The real pictures come from
+recipe and models, is not made again. --blind writes, for each canvas and kind, a sheet of 30 pictures, shuffled and
+numbered, the same pictures without a word in them, and the key to them in a file of its own. The real pictures come from
 `python -m training.build_data`.
 """
 
@@ -165,7 +165,7 @@ def recall(looks: Sequence[Look], k: int) -> float:
 
 
 def figures(looks: Sequence[Look]) -> dict[str, float]:
-    """Return R@1, R@10 and match of pictures, in percent; of two parts, only one can be the first."""
+    """Return R@1, R@10 and match of pictures, in percent; R@1 of one part only: in a blend one of two is the first."""
     match = 100 * fmean(fmean(each.matches) for each in looks)
     first = {} if len(looks[0].ranks) > 1 else {"R@1": recall(looks, 1)}
     return first | {"R@10": recall(looks, 10), "match": match}
@@ -244,16 +244,16 @@ def make(recipe: Recipe, path: Path) -> None:
         make_picture(recipe, Outputs(file=path))
 
 
-def write_blind(folder: Path, canvas: str, pictures: dict[str, Path], seed: int) -> None:
+def write_blind(folder: Path, name: str, pictures: dict[str, Path], seed: int) -> None:
     """Write a sheet of BLIND of `pictures` (by prompt), shuffled and numbered, and the key to it."""
-    chosen = random.Random(f"{seed} blind {canvas}").sample(sorted(pictures), min(BLIND, len(pictures)))  # noqa: S311
+    chosen = random.Random(f"{seed} blind {name}").sample(sorted(pictures), min(BLIND, len(pictures)))  # noqa: S311
     key = {f"{number:02}": prompt for number, prompt in enumerate(chosen, 1)}
-    numbered = [folder / canvas / f"{number}.png" for number in key]
-    (folder / canvas).mkdir(parents=True, exist_ok=True)
+    numbered = [folder / name / f"{number}.png" for number in key]
+    (folder / name).mkdir(parents=True, exist_ok=True)
     for path, prompt in zip(numbered, chosen, strict=True):
         save_png(open_picture(pictures[prompt]), path)  # the recipe in the file would tell
-    make_sheet(numbered, folder / f"{canvas}.png", TILE)
-    (folder / f"{canvas}-key.json").write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
+    make_sheet(numbered, folder / f"{name}.png", TILE)
+    (folder / f"{name}-key.json").write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
 
 
 # --- the whole ------------------------------------------------------------------------------------------
@@ -307,8 +307,8 @@ def measure(canvas: str, kind: str, prompts: list[str], panel: Panel, args: argp
         took = f"{time.monotonic() - began:.1f} s"
         print(f"{canvas}, {kind} {number}/{len(paths)}: {prompt} at {places}, {took}", file=sys.stderr)
     make_sheet(list(paths.values()), args.out / f"{canvas}-{name}.png", TILE)
-    if args.blind and kind == "singles":
-        write_blind(args.blind, canvas, paths, args.seed)
+    if args.blind:
+        write_blind(args.blind, f"{canvas}-{name}", paths, args.seed)
     return rows
 
 

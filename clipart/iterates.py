@@ -16,7 +16,7 @@ StopReason = Literal["score", "steps", "seconds", "interrupted", "diverged"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How the judge sees one part of the prompt.
+    """How the judge sees one part of the prompt, at its place if it has one.
 
     `cosine` is the similarity of picture and text in [-1, 1]; `match` in [0, 1] is how sure the judge is
     of this text against the shipped list of everyday words. `weight` is the part's, as typed.
@@ -30,7 +30,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Check:
-    """One look of the judge at the whole, un-augmented canvas after `step` steps."""
+    """One look of the judge at the un-augmented canvas, whole or place by place, after `step` steps."""
 
     step: int
     readings: tuple[Reading, ...]

@@ -157,6 +157,16 @@ class Prompt:
         return written.removesuffix("::").rstrip()
 
 
+def numbered(texts: Sequence[str]) -> list[str]:
+    """Return the texts as names of their own: of "apple" three times, "apple", "apple 2" and "apple 3"."""
+    counts: dict[str, int] = {}
+    names = []
+    for text in texts:
+        counts[text] = counts.get(text, 0) + 1
+        names.append(text if counts[text] == 1 else f"{text} {counts[text]}")
+    return names
+
+
 def parse(text: str, *, no: Sequence[str] = ()) -> Prompt:
     r"""Read a prompt: parts split by ``::`` (Midjourney), emphasis by brackets (AUTOMATIC1111).
 

@@ -113,7 +113,7 @@ class Recipe(_Schema):
     layout: LayoutKind = _knob(
         "auto",
         "Prompt",
-        "parts of one weight: a place each, or one blend",
+        "heaviest parts, if several: a place each, or one blend",
     )
 
     width: int = _knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
@@ -169,12 +169,12 @@ class Recipe(_Schema):
     ema: float = _knob(0.9, "Optimiser", "moving average that is shown", "0 to 1", ge=0, lt=1)
     low_pass: float = _knob(0.01, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
 
-    views: int = _knob(8, "Views", "views of the canvas scored in a step", "views", ge=1, le=1024)
+    views: int = _knob(8, "Views", "views scored in a step; one a place at least", "views", ge=1, le=1024)
     chunk: int = _knob(0, "Views", "views in memory at once; 0 fits the model", "views", ge=0, le=1024)
-    overview: float = _knob(0.85, "Views", "smallest view at the first step", "part of canvas", gt=0, le=1)
-    detail: float = _knob(0.75, "Views", "smallest view at the last step", "part of canvas", gt=0, le=1)
+    overview: float = _knob(0.85, "Views", "smallest view at the first step", "part of place", gt=0, le=1)
+    detail: float = _knob(0.75, "Views", "smallest view at the last step", "part of place", gt=0, le=1)
     largest: float = _knob(
-        1.15, "Views", "largest view; above 1 it sees past the edge", "part of canvas", gt=0, le=2
+        1.15, "Views", "largest view; above 1 it sees past the edge", "part of place", gt=0, le=2
     )
     shift: float = _knob(0.0, "Views", "overhang of a view at the edge", "part of view", ge=0, le=1)
     rotate: float = _knob(7.0, "Views", "turn of a view, either way, at most", "degrees", ge=0, le=180)
@@ -190,7 +190,9 @@ class Recipe(_Schema):
     )
     saturation: float = _knob(0.1, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
     ink: float = _knob(0.06, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
-    margin: float = _knob(6.0, "Regularisers", "price of drawing near the edge", "weight", ge=0, le=1000)
+    margin: float = _knob(
+        6.0, "Regularisers", "price of drawing near a place's edge", "weight", ge=0, le=1000
+    )
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
 

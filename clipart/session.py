@@ -11,7 +11,7 @@ from clipart.canvas import Canvas, build_canvas, make_start
 from clipart.canvas.camera import moved
 from clipart.critic.clip import Clip, load_clip, split_weight
 from clipart.critic.judge import Judge
-from clipart.critic.layout import lay_out
+from clipart.critic.layout import lay_out, places, require_room
 from clipart.critic.objective import Objective
 from clipart.device import pick_device
 from clipart.models.vqgan import Vqgan, load_vqgan
@@ -28,6 +28,8 @@ class Session:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe = recipe.resolve()
         self.prompt = prompts.parse(recipe.prompt, no=recipe.no)
+        self.layout = lay_out(self.prompt, apart=recipe.parts_apart)
+        require_room(self.layout.count, recipe.height, recipe.width)
         self.device = pick_device(recipe.device)
         self.streams = Streams(recipe.seed or 0)
         start = make_start(recipe, self.streams.init)  # before the models: a bad file fails at once
@@ -42,7 +44,6 @@ class Session:
             return models[name]
 
         critics = [(clip(name), weight) for name, weight in map(split_weight, recipe.clip)]
-        self.layout = lay_out(self.prompt, apart=recipe.parts_apart)
         self.objective = Objective(critics, self.prompt, recipe.distance, self.layout)
         self._side = max(model.side for model, _ in critics)
         self.judge = Judge(clip(recipe.judged_by), self.prompt, self.layout)
@@ -91,7 +92,8 @@ class Session:
         """Return (height, width) of the canvas; shapes are climbed as fine as views, and shown in full."""
         scale = settings.scale or 1.0
         if settings.scale is None and settings.canvas == "shapes":
-            scale = min(1.0, _FINENESS * self._side / min(settings.height, settings.width))
+            there = places(self.layout.count, settings.height, settings.width)
+            scale = min(1.0, _FINENESS * self._side / min(there.height, there.width))
         return max(8, round(settings.height * scale)), max(8, round(settings.width * scale))
 
     def _canvas(self, settings: Recipe, fresh: torch.Generator | None = None) -> Canvas:

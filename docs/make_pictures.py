@@ -1,6 +1,6 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
-python docs/make_pictures.py [NAME ...]      # apple-tart, presets, singles; all if none is named
+python docs/make_pictures.py [NAME ...]      # fruit, presets, singles; all if none is named
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ SINGLES = (
     "umbrella",
     "mushroom",
 )
+FRUIT = "apple:: pear:: banana:: strawberry:: lemon:: grapes:: watermelon:: pineapple:: carrot::"
 CELL, MARGIN, LABEL = 192, 8, 24
 
 
@@ -66,10 +67,10 @@ SHEETS = {"presets": presets, "singles": singles}
 def main() -> None:
     """Make the pictures that are named."""
     PICTURES.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or ("apple-tart", *SHEETS):
+    for name in sys.argv[1:] or ("fruit", *SHEETS):
         path = PICTURES / f"{name}.png"
-        if name == "apple-tart":  # the main job, recipe and all: `clipart replay` makes it again
-            clipart.generate("apple:: tart::", steps=500, seed=1, outputs=clipart.Outputs(file=path))
+        if name == "fruit":  # recipe and all: `clipart replay` makes it again
+            clipart.generate(FRUIT, steps=200, seed=1, outputs=clipart.Outputs(file=path))
         else:
             save_png(SHEETS[name](), path)
 

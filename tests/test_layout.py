@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -11,8 +13,11 @@ from clipart.critic.layout import Layout, lay_out, places
 from clipart.critic.objective import Objective
 from clipart.critic.regularisers import REGULARISERS, margin
 from clipart.critic.views import placed, sample_views
+from clipart.errors import UsageError
+from clipart.loop import go_on, iterate
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
+from clipart.session import Session
 
 
 @pytest.mark.parametrize(
@@ -61,6 +66,7 @@ def test_one_place_is_the_canvas_and_more_are_squares_in_rows() -> None:
     assert corners(2, 60, 60) == [(0, 15, 30, 45), (30, 15, 60, 45)]
     assert corners(2, 60, 20) == [(0, 5, 20, 25), (0, 35, 20, 55)]
     assert corners(3, 60, 60) == [(0, 0, 30, 30), (30, 0, 60, 30), (15, 30, 45, 60)]
+    assert corners(4, 40, 60)[2] == (5, 20, 25, 40)  # two by two: no cell is empty
     assert corners(3, 20, 90) == [(5, 0, 25, 20), (35, 0, 55, 20), (65, 0, 85, 20)]
 
 
@@ -88,6 +94,41 @@ def test_every_place_has_views_of_its_own() -> None:
     assert views.place.tolist() == [0, 1, 2, 0]
     middles = places(3, 90, 90).maps[:, :2, 2]
     assert torch.allclose(views.homographies[:, :2, 2], middles[views.place], atol=0.05)
+
+
+@pytest.mark.parametrize("canvas", ["multires", "shapes"])
+def test_a_run_with_places_stops_and_goes_on(
+    random_clip: str, settings: dict[str, object], canvas: str
+) -> None:
+    apart = {
+        "layout": "apart",
+        "prompt": "apple:: apple:: red::0.5",
+        "canvas": canvas,
+        "width": 64,
+        "steps": 4,
+    }
+    recipe = make_recipe(settings | apart | {"clip": (random_clip,), "height": 32})
+    *_, last = iterate(recipe)
+    assert last.step == 4
+    assert all(math.isfinite(value) for value in last.losses.values())
+    name = next(iter(last.losses)).removesuffix("/apple")
+    assert {f"{name}/apple", f"{name}/apple 2", f"{name}/red"} < set(last.losses)
+    half = Session(recipe)
+    for it in go_on(half):
+        if it.step == 2:
+            break
+    again = Session(recipe)
+    again.load(half.state())
+    *_, resumed = go_on(again)
+    assert torch.equal(resumed.image, last.image)
+
+
+def test_things_without_room_are_refused() -> None:
+    recipe = make_recipe({"prompt": "apple:: " * 30, "width": 64, "height": 64})
+    with pytest.raises(
+        UsageError, match=r"30 things .* 11 pixels each on 64x64, and need 16.*--layout blend"
+    ):
+        Session(recipe)
 
 
 def test_a_place_is_seen_as_if_it_were_cut_out() -> None:

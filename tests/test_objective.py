@@ -49,7 +49,7 @@ def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, 
         | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5}
     )
     objective = objective_of([(clip, 1.0)], recipe.prompt, recipe.distance)
-    views = sample_views(recipe, 40, 40, 0.5, Streams(0))
+    views = sample_views(recipe, 40, 40, 0.5, Streams(0), WHOLE)
     picture = image() * 1.4 - 0.2
     _, losses = objective.gradient(picture, views, recipe)
     name = clip.name
@@ -69,7 +69,7 @@ def test_chunks_do_not_change_the_gradient(clip: Clip, settings: dict[str, objec
 
     def gradient(size: int) -> torch.Tensor:
         recipe = make_recipe(base | {"chunk": size})
-        return objective.gradient(image(), sample_views(recipe, 40, 40, 0.5, Streams(0)), recipe)[0]
+        return objective.gradient(image(), sample_views(recipe, 40, 40, 0.5, Streams(0), WHOLE), recipe)[0]
 
     assert torch.allclose(gradient(8), gradient(chunk), rtol=1e-4, atol=1e-8)
 
@@ -77,7 +77,7 @@ def test_chunks_do_not_change_the_gradient(clip: Clip, settings: dict[str, objec
 def test_gradient_is_that_of_the_total(clip: Clip, settings: dict[str, object]) -> None:
     recipe = make_recipe(settings | {"noise": 0, "tv": 1.0})
     objective = objective_of([(clip, 1.0)], "apple")
-    views = sample_views(recipe, 40, 40, 0.0, Streams(0))
+    views = sample_views(recipe, 40, 40, 0.0, Streams(0), WHOLE)
     inside = 0.25 + 0.5 * image()
     gradient, losses = objective.gradient(inside, views, recipe)
     direction = gradient / gradient.norm()
@@ -88,7 +88,7 @@ def test_gradient_is_that_of_the_total(clip: Clip, settings: dict[str, object]) 
 
 def test_an_ensemble_is_the_weighted_mean(clip: Clip, settings: dict[str, object]) -> None:
     recipe = make_recipe(settings)
-    views = sample_views(recipe, 40, 40, 0.0, Streams(0))
+    views = sample_views(recipe, 40, 40, 0.0, Streams(0), WHOLE)
     alone, _ = objective_of([(clip, 1.0)], "apple").gradient(image(), views, recipe)
     twice, _ = objective_of([(clip, 1.0), (clip, 3.0)], "apple").gradient(image(), views, recipe)
     assert torch.allclose(alone, twice, rtol=1e-4, atol=1e-8)

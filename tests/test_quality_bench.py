@@ -110,6 +110,8 @@ def test_a_run_goes_on_and_is_judged(
         "32",
         "--canvas",
         "pixel",
+        "--layout",
+        "apart",
         "--json",
     ]
     command += ["--out", str(out), "--blind", str(blind)]
@@ -120,15 +122,17 @@ def test_a_run_goes_on_and_is_judged(
     assert found["bars"] is None
     assert found["ok"] is None
     assert found["prompts"] == {"singles": 2, "two parts": 1}
+    assert found["layout"] == "apart"
+    assert json.loads((blind / "pixel-two-parts-key.json").read_text()) == {"01": "apple:: tart::"}
     assert [(row["canvas"], row["prompt"]) for row in found["pictures"]] == [
         (canvas, prompt) for canvas in ("real", "pixel") for prompt in ("apple", "sun", "apple:: tart::")
     ]
     assert all(0 <= rank <= 4 for row in found["pictures"] for rank in row["judge"]["ranks"])
     assert all(row["judge"] == row["critic"] for row in found["pictures"])
     assert {path.name for path in out.glob("*.png")} == {"pixel-singles.png", "pixel-two-parts.png"}
-    key = json.loads((blind / "pixel-key.json").read_text())
+    key = json.loads((blind / "pixel-singles-key.json").read_text())
     assert sorted(key.values()) == ["apple", "sun"]
-    assert {path.stem for path in (blind / "pixel").iterdir()} == set(key)
+    assert {path.stem for path in (blind / "pixel-singles").iterdir()} == set(key)
     assert all(b"apple" not in path.read_bytes() for path in blind.rglob("*.png"))
 
     other = tmp_path / "judge"  # another model: the same weights, another mean

@@ -18,7 +18,7 @@ STILL = {
 def views_of(
     seed: int = 0, progress: float = 0.0, size: tuple[int, int] = (64, 64), **changes: object
 ) -> Views:
-    return sample_views(make_recipe(STILL | changes), *size, progress, Streams(seed))
+    return sample_views(make_recipe(STILL | changes), *size, progress, Streams(seed), 1)
 
 
 def picture(height: int = 64, width: int = 64) -> torch.Tensor:

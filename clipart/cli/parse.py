@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipart.cli.progress import shorten
 from clipart.cli.sink import Sink
+from clipart.models import embedded
 from clipart.prompt import Part, Prompt
 
 if TYPE_CHECKING:
@@ -25,14 +26,23 @@ class Reach:
 def show_prompt(sink: Sink, prompt: Prompt, clip: str) -> None:
     """Print the parts of `prompt`, with the tokens that the CLIP called `clip` makes of them."""
     reaches = [reach(clip, part.text) for part in prompt.parts]
-    sink.event("parse", prompt=str(prompt), clip=clip, parts=_plain(prompt, reaches))
-    sink.show(_table(prompt, reaches))
+    of = places_of(prompt, clip)
+    sink.event("parse", prompt=str(prompt), clip=clip, parts=_plain(prompt, reaches, of))
+    sink.show(_table(prompt, reaches, of))
     for part, found in zip(prompt.parts, reaches, strict=True):
         if found.lost:
             sink.warn(
                 f"{clip} reads {found.limit} tokens of a part, and {shorten(part.text)!r} has "
                 f"{len(found.tokens)}.\nIt does not see: {' '.join(found.lost)}\nShorten it, or split it: ::"
             )
+
+
+def places_of(prompt: Prompt, clip: str) -> tuple[int | None, ...]:
+    """Return the place, from 1, of every part if `clip` is climbed by itself; None is all of the picture."""
+    from clipart.critic.layout import lay_out
+
+    layout = lay_out(prompt, apart=clip in embedded.NAMES)
+    return tuple(None if place is None else place + 1 for place in layout.of)
 
 
 def reach(clip: str, text: str) -> Reach:
@@ -65,32 +75,33 @@ def _readable(token: str) -> str:
     return bytes(bytes_of[letter] for letter in token if letter in bytes_of).decode(errors="replace")
 
 
-def _plain(prompt: Prompt, reaches: list[Reach]) -> list[dict[str, Any]]:
+def _plain(prompt: Prompt, reaches: list[Reach], of: tuple[int | None, ...]) -> list[dict[str, Any]]:
     return [
         {
             "text": part.text,
             "weight": part.weight,
             "share": share,
+            "place": place,
             "emphasis": [{"text": part.text[s.start : s.end], "weight": s.weight} for s in part.spans],
             "tokens": list(found.tokens),
             "limit": found.limit,
             "lost": list(found.lost),
         }
-        for part, share, found in zip(prompt.parts, prompt.shares(), reaches, strict=True)
+        for part, share, found, place in zip(prompt.parts, prompt.shares(), reaches, of, strict=True)
     ]
 
 
-def _table(prompt: Prompt, reaches: list[Reach]) -> Any:
+def _table(prompt: Prompt, reaches: list[Reach], of: tuple[int | None, ...]) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    for title in ("weight", "share"):
+    for title in ("weight", "share", "place"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("part")
     table.add_column("tokens", justify="right", no_wrap=True)
-    for part, share, found in zip(prompt.parts, prompt.shares(), reaches, strict=True):
+    for part, share, found, place in zip(prompt.parts, prompt.shares(), reaches, of, strict=True):
         style = "red" if part.weight < 0 else "green"
         tokens = Text(" · ".join(found.tokens[: found.limit]), "dim")
         if found.lost:
@@ -98,6 +109,7 @@ def _table(prompt: Prompt, reaches: list[Reach]) -> Any:
         table.add_row(
             Text(f"{part.weight:g}"),
             Text(f"{share:.0%}", style),
+            Text("all" if place is None else str(place)),
             Text("\n").join([_emphasised(part), tokens]),
             Text(f"{len(found.tokens)} of {found.limit}", "red" if found.lost else ""),
         )

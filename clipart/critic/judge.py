@@ -38,12 +38,10 @@ class Judge:
     @torch.no_grad()
     def see(self, image: Tensor) -> Tensor:
         """Return the embedding of `image` (1, 3, height, width) where each part is looked for: (parts, d)."""
-        clip, image = self.clip, image.to(self.clip.device)
-        everywhere = clip.encode_images(whole(image, clip.side)).mean(dim=0)
-        if self.layout.count == 1:
-            return everywhere.expand(len(self.texts), -1)
-        there = clip.encode_images(placed(image, clip.side, self.layout.count))
-        return torch.stack([everywhere if place is None else there[place] for place in self.layout.of])
+        clip, count = self.clip, self.layout.count
+        image = image.to(clip.device)
+        there = clip.encode_images(whole(image, clip.side) if count == 1 else placed(image, clip.side, count))
+        return torch.stack([there.mean(dim=0) if place is None else there[place] for place in self.layout.of])
 
     @torch.no_grad()
     def check(self, image: Tensor, step: int) -> Check:

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clipart.errors import UsageError
 from clipart.prompt import Prompt
+
+_LEAST = 16  # pixels of a place's side, as of a picture's
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Layout:
     """Where each part of a prompt is looked for.
 
     Attributes:
-        of: for every part the index of its place, None for all of the canvas.
+        of: for every part the index of its place, None for all of them.
     """
 
     of: tuple[int | None, ...]
@@ -68,7 +71,13 @@ def places(count: int, height: int, width: int) -> Places:
     """
     if count == 1:
         return Places(torch.eye(3)[None], height, width)
-    columns = max(range(1, count + 1), key=lambda n: (min(width / n, height / math.ceil(count / n)), n))
+
+    def worth(columns: int) -> tuple[float, int, int]:
+        """Rank by the side of a place, then by how few cells stay empty, then by width."""
+        rows = math.ceil(count / columns)
+        return min(width / columns, height / rows), count - rows * columns, columns
+
+    columns = max(range(1, count + 1), key=worth)
     rows = math.ceil(count / columns)
     side = min(width / columns, height / rows)
     maps = torch.zeros(count, 3, 3)
@@ -79,3 +88,17 @@ def places(count: int, height: int, width: int) -> Places:
         maps[index, 0, 2] = (2 * column + 1 - beside) / columns
         maps[index, 1, 2] = (2 * row + 1 - rows) / rows
     return Places(maps, side, side)
+
+
+def require_room(count: int, height: int, width: int) -> None:
+    """See that `count` things have room on a canvas of `height` by `width` pixels.
+
+    Raises:
+        UsageError: a place would be smaller than the smallest picture.
+    """
+    side = min(places(count, height, width).height, height, width)
+    if side < _LEAST:
+        raise UsageError(
+            f"{count} things have {side:.0f} pixels each on {width}x{height}, and need {_LEAST}. "
+            "Type a larger --size, fewer things, or --layout blend."
+        )

@@ -13,7 +13,7 @@ from clipart.critic.clip import Clip
 from clipart.critic.layout import Layout
 from clipart.critic.regularisers import REGULARISERS
 from clipart.critic.views import Views
-from clipart.prompt import Prompt
+from clipart.prompt import Prompt, numbered
 from clipart.recipe import Recipe
 
 _PIXELS_AT_ONCE = 32 * 224 * 224  # of views held in memory for the gradient, where chunk is 0
@@ -94,8 +94,9 @@ class Objective:
                 torch.autograd.backward(term.weight * (term.shares * found).sum())
                 distances += found.detach()
             total += term.weight * float((term.shares * distances).sum())
-            for text, value in zip(self.prompt.parts, distances.tolist(), strict=True):
-                losses[f"{term.clip.name}/{text.text}"] = value
+            names = numbered([part.text for part in self.prompt.parts])
+            for text, value in zip(names, distances.tolist(), strict=True):
+                losses[f"{term.clip.name}/{text}"] = value
         for name, regulariser in REGULARISERS.items():
             weight: float = getattr(settings, name)
             if weight > 0:

@@ -51,9 +51,9 @@ def margin(image: Tensor, settings: Recipe, count: int) -> Tensor:
     """
     height, width = image.shape[-2:]
     maps = places(count, height, width).maps.to(image)
-    rows = _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
-    columns = _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
-    weight = (1 - (1 - rows[:, :, None]) * (1 - columns[:, None, :])).amin(dim=0)
+    rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
+    columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
+    weight = 1 - torch.einsum("nh,nw->hw", rows, columns)  # places do not overlap: of the terms one counts
     return (weight * (image - paper_colour(settings).to(image)).square()).mean()
 
 

@@ -123,7 +123,7 @@ def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], sid
 
 
 def sample_views(
-    recipe: Recipe, height: int, width: int, progress: float, streams: Streams, count: int = 1
+    recipe: Recipe, height: int, width: int, progress: float, streams: Streams, count: int
 ) -> Views:
     """Draw the views of one step, of each of `count` places in turn, so at least as many.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipart.errors import ClipartError, UsageError
+from clipart.prompt import numbered
 from clipart.record.drawing import Line, Mark, Point, Words, to_picture, to_svg
 from clipart.record.files import atomic, require_writable, save_png
 from clipart.record.log import LogLine, read_log
@@ -65,8 +66,9 @@ def panels_of(lines: Sequence[LogLine]) -> list[Panel]:
     matches: dict[str, list[Point]] = {}
     losses: dict[str, list[Point]] = {}
     for line in lines:
-        for reading in line.readings or ():
-            name = f"no {reading.text}" if reading.weight < 0 else reading.text
+        readings = line.readings or ()
+        texts = [f"no {each.text}" if each.weight < 0 else each.text for each in readings]
+        for name, reading in zip(numbered(texts), readings, strict=True):
             matches.setdefault(name, []).append((line.step, 100 * reading.match))
         for name, value in line.losses.items():
             losses.setdefault(name, []).append((line.step, value))
