@@ -46,8 +46,8 @@ def lay_out(prompt: Prompt, *, apart: bool) -> Layout:
     things = [part.weight == most for part in prompt.parts]
     if not apart or sum(things) < 2:
         return Layout((None,) * len(things))
-    places = iter(range(len(things)))
-    return Layout(tuple(next(places) if thing else None for thing in things))
+    free = iter(range(len(things)))
+    return Layout(tuple(next(free) if thing else None for thing in things))
 
 
 @dataclass(frozen=True)
