@@ -93,7 +93,7 @@ class Session:
         scale = settings.scale or 1.0
         if settings.scale is None and settings.canvas == "shapes":
             there = places(self.layout.count, settings.height, settings.width)
-            scale = min(1.0, _FINENESS * self._side / min(there.height, there.width))
+            scale = min(1.0, _FINENESS * self._side / there.side)
         return max(8, round(settings.height * scale)), max(8, round(settings.width * scale))
 
     def _canvas(self, settings: Recipe, fresh: torch.Generator | None = None) -> Canvas:

@@ -63,6 +63,11 @@ class Places:
     height: float
     width: float
 
+    @property
+    def side(self) -> float:
+        """The shorter side of a place, in pixels."""
+        return min(self.height, self.width)
+
 
 def places(count: int, height: int, width: int) -> Places:
     """Put `count` squares on a canvas of `height` by `width` pixels, in rows, as large as they can be.
@@ -96,7 +101,7 @@ def require_room(count: int, height: int, width: int) -> None:
     Raises:
         UsageError: a place would be smaller than the smallest picture.
     """
-    side = min(places(count, height, width).height, height, width)
+    side = places(count, height, width).side
     if side < _LEAST:
         raise UsageError(
             f"{count} things have {side:.0f} pixels each on {width}x{height}, and need {_LEAST}. "

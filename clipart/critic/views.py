@@ -145,7 +145,7 @@ def sample_views(
     erased = torch.rand(n, 1, generator=augment) < recipe.erase
     boxes = torch.where(erased, torch.cat([corner, corner + sides], dim=1), torch.zeros(n, 4))
     seeds = torch.randint(2**62, (n,), generator=augment)
-    part = min(there.height, there.width) / min(height, width)
+    part = there.side / min(height, width)
     span = part * smallest, part * max(smallest, recipe.largest)
     return Views(homographies, place, part * sizes, span, jitter, recipe.noise, boxes, seeds)
 
@@ -196,5 +196,5 @@ def placed(image: Tensor, side: int, count: int) -> Tensor:
     """Look at the `count` places of `image` (1, 3, height, width), un-augmented: (count, 3, side, side)."""
     height, width = image.shape[-2:]
     there = places(count, height, width)
-    part = min(there.height, there.width) / min(height, width)
+    part = there.side / min(height, width)
     return resample(image, there.maps.to(image), (part, part), side)
