@@ -124,7 +124,7 @@ class Recipe(_Schema):
     init: str | None = _knob(None, "Picture", "picture to start from instead of plain paper", "file")
     init_strength: float = _knob(0.9, "Picture", "how much of it shows in the start", "0 to 1", ge=0, le=1)
     paper: str = _knob("white", "Picture", "colour under the static, a name or #rrggbb")
-    static: float = _knob(0.25, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
+    static: float = _knob(0.1, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
     grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
     finish: FinishKind = _knob("clean", "Picture", "clean-up after the last step")
     upscale: int = _knob(1, "Picture", "enlarge the finished picture", "times", ge=1, le=4)

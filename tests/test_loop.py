@@ -52,7 +52,7 @@ def test_one_seed_gives_one_picture_to_the_bit(settings: Settings, canvas: str, 
 
 
 def test_the_defaults_do_not_leave_the_sheet_blank() -> None:
-    # From fainter static the price of ink won: this word's sheet was white after 80 steps.
+    # The price of ink must not win over the first gradient, as it once did for this word.
     recipe = make_recipe({"prompt": "scarf", "seed": 1, "steps": 40, "width": 128, "height": 128})
     *_, last = iterate(recipe)
     assert (last.image < 0.8).float().mean() > 0.1
