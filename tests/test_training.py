@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from training import align, data, distil, export, losses, model, runtime, train, words
+from training import align, data, distil, export, finished, losses, model, runtime, train, words
 from training.checkpoint import averaged, facts_of, load_state, save_state
 
 
@@ -96,6 +96,21 @@ def test_nothing_drawn_leaves_the_ground_and_opaque_hides_it() -> None:
     assert torch.equal(data.composite(torch.zeros(2, 4, 8, 8), ground), ground)
     top = torch.ones(2, 4, 8, 8)
     assert torch.equal(data.over(top, torch.rand(2, 4, 8, 8)), top)
+
+
+def test_a_bend_moves_a_drawing_a_little_and_only_if_asked_for() -> None:
+    rng = torch.Generator().manual_seed(0)
+    assert data.bends(2, data.Look(), rng) is None
+    bend = data.bends(64, data.Look(size=32, bend=0.06), rng)
+    assert bend is not None
+    assert bend.shape == (64, 32, 32, 2)
+    assert 0.02 < bend.std() < 0.06  # between its knots it is less
+    assert (
+        bend.diff(dim=1).abs() > 2 / 32
+    ).float().mean() < 1e-3  # half views a pixel: hardly anything folds over
+    layer = torch.ones(64, 4, 40, 40)
+    theta = torch.tensor([[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]).expand(64, 2, 3)
+    assert data.warp(layer, theta, 32, bend).min() > 0.99  # the middle stays inside
 
 
 def test_two_things_stand_apart() -> None:
@@ -462,3 +477,31 @@ def test_a_random_model_loads_as_an_ordinary_open_clip_model(name: str, tmp_path
         theirs = loaded.eval().encode_image((views - model.MEAN) / model.STD, normalize=True)
     assert (ours * theirs).sum(1).min() > 0.999
     assert list(preprocess.transforms[-1].mean) == [model.MEAN] * 3
+
+
+def test_a_run_may_begin_with_a_finished_model(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    tower = replace(model.TOWERS["judge"], timm="test_resnet")
+    teacher, named = model.unit(torch.randn(6, 384)), torch.tensor([1, 4])
+    vocabulary = torch.tensor([0, 550, 736, 3055, 49406, 49407])
+    old = model.ImageTower(tower, teacher, named).eval()
+    for weight in old.visual.requires_grad_(False).parameters():
+        weight.mul_(1.1)
+    aligned = align.Aligned(old, distil.Student(vocabulary))
+    export.write(export.combine(old.state_dict(), aligned.state_dict()), tower, tmp_path)
+
+    texts = ["a red apple", "tart", "the sun", "pie", "moon", "cat"]
+    said = finished.encode(tmp_path, texts)
+    new = model.ImageTower(tower, teacher, named).eval()
+    finished.begin_image(new, tmp_path, teacher, said)
+    views = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert (new.image(views) * old.image(views)).sum(1).min() > 0.999
+        assert torch.allclose(new.text(teacher[named], named), said[named], atol=1e-4)
+    assert new.scale.item() == pytest.approx(aligned.scale.item(), abs=1e-2)
+
+    student = align.Aligned(new, distil.Student(vocabulary)).student.eval()
+    finished.begin_text(student.tower, vocabulary, tmp_path)
+    tokens = torch.tensor([[4, 1, 5], [4, 3, 5]])  # rows of the vocabulary
+    with torch.no_grad():
+        assert torch.allclose(student(tokens), aligned.student(tokens), atol=1e-2)

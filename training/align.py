@@ -28,6 +28,7 @@ from torch import nn
 from training.checkpoint import averaged, facts_of, load_state, save_state
 from training.data import Look, Pictures, draw_batch, load_teacher, picture_names, plain_views
 from training.distil import Corpus, Student, relation
+from training.finished import begin_text
 from training.losses import clip_loss
 from training.model import TOWERS, ImageTower, Tower, unit
 from training.runtime import Clock, add_arguments, log, pick_device, reseed
@@ -182,6 +183,13 @@ def main() -> None:
         "--image", type=Path, help="run of the image tower; default: training/runs/TOWER, as trained"
     )
     parser.add_argument("--text", type=Path, default=Path("training/runs/text"))
+    parser.add_argument(
+        "--from",
+        dest="begin",
+        type=Path,
+        metavar="MODEL",
+        help="a new run begins with this finished model's text tower",
+    )
     parser.add_argument("--run", type=Path, help="default: training/runs/TOWER-aligned")
     parser.add_argument("--views", type=int, default=60_000, help="drawn views to compute embeddings of")
     parser.add_argument("--batch", type=int, default=384)
@@ -216,7 +224,10 @@ def align(args: argparse.Namespace) -> None:
     corpus.weight[known] = 10.0  # a caption has 1
 
     torch.manual_seed(0)
-    model = Aligned(image, load_student(args.text).to(device)).to(device)
+    student = Student(corpus.vocabulary) if args.begin else load_student(args.text)
+    model = Aligned(image, student.to(device)).to(device)
+    if args.begin:
+        begin_text(model.student.tower, corpus.vocabulary, args.begin)
     ema = copy.deepcopy(model).eval()
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True

@@ -30,6 +30,7 @@ from torch import nn
 
 from training.checkpoint import load_state, save_averaged, save_state
 from training.data import Pictures, draw_batch, load_teacher, normal, picture_names, plain_views, uniform
+from training.finished import begin_image, encode
 from training.losses import bank_loss, clip_loss
 from training.model import TOWERS, ImageTower, Tower, unit
 from training.runtime import Clock, add_arguments, autocast, log, pick_device, reseed
@@ -197,6 +198,8 @@ def train(rank: int, args: argparse.Namespace) -> None:
     names = torch.unique(pictures.name)
     torch.manual_seed(args.seed)  # initial weights only; batches come from `rng`
     model = ImageTower(tower, teacher, picture_names(DATA)).to(device, memory_format=torch.channels_last)
+    if args.begin:
+        begin_image(model, args.begin, teacher, encode(args.begin, pictures.texts))
     ema = copy.deepcopy(model).eval()
     if args.compile:
         model.visual.compile()
@@ -302,6 +305,9 @@ def main() -> None:
     add_arguments(parser, minutes=90)
     parser.add_argument("--tower", choices=TOWERS, default="tiny")
     parser.add_argument("--run", type=Path, help="default: training/runs/TOWER")
+    parser.add_argument(
+        "--from", dest="begin", type=Path, metavar="MODEL", help="a new run begins with this finished model"
+    )
     parser.add_argument("--workers", type=int, help="processes: 1 on a GPU; one a core on a CPU, default 2")
     parser.add_argument("--batch", type=int, help="views a worker and step; 1,024 on a GPU, 64 on a CPU")
     parser.add_argument(

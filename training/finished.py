@@ -1,0 +1,60 @@
+"""Begin with the weights of a finished open_clip model, as `training.export` writes it, where its run is no more.
+
+The image tower and the text tower are in it whole. What stood for the text side while the image tower learnt is not: the
+linear map and the names' own rows are fitted to what the finished text tower says. The optimiser begins anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import nn
+
+from training.checkpoint import part
+from training.model import ImageTower
+
+WEIGHTS = "open_clip_model.safetensors"
+
+
+def load_finished(folder: Path) -> dict[str, torch.Tensor]:
+    """State of the open_clip model in `folder`, as float32."""
+    return {k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / WEIGHTS).items()}
+
+
+@torch.no_grad()
+def encode(folder: Path, texts: list[str]) -> torch.Tensor:
+    """What the finished text tower says of `texts`, unit (N, EMBED)."""
+    import open_clip
+
+    clip = open_clip.create_model(f"local-dir:{folder}").eval()
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    batches = [texts[i : i + 256] for i in range(0, len(texts), 256)]
+    return torch.cat([clip.encode_text(tokenizer(batch), normalize=True) for batch in batches])
+
+
+@torch.no_grad()
+def begin_image(model: ImageTower, folder: Path, teacher: torch.Tensor, said: torch.Tensor) -> None:
+    """Put the finished image tower into `model`, and fit its text side to `said`, unit (texts, EMBED), for `teacher` (texts, 384).
+
+    The map is the least-squares one; a name's own row makes up for what it leaves.
+    """
+    state = load_finished(folder)
+    model.visual.load_state_dict(part(state, "visual."))
+    model.scale.copy_(state["logit_scale"])
+    slot = model.slot.cpu()
+    centred = teacher.cpu() - model.teacher_mean.cpu()
+    model.map.weight.copy_(torch.linalg.lstsq(centred, said.cpu()).solution.T)
+    names = slot.nonzero()[:, 0]
+    mapped = F.linear(centred[names], model.map.weight.cpu())
+    model.own.weight[slot[names]] = ((said[names].cpu() - mapped) / 0.1).to(model.own.weight)
+
+
+@torch.no_grad()
+def begin_text(tower: nn.Module, vocabulary: torch.Tensor, folder: Path) -> None:
+    """Put the finished text tower into `tower`, open_clip's with the tokens of `vocabulary` only."""
+    state = load_finished(folder)
+    own = {name: state[name] for name in tower.state_dict()}
+    tower.load_state_dict(own | {"token_embedding.weight": own["token_embedding.weight"][vocabulary.cpu()]})
