@@ -30,7 +30,7 @@ GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "View
 CanvasKind = Literal["multires", "plain", "fourier", "shapes", "vqgan"]
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
-Distance = Literal["cosine", "spherical"]
+Distance = Literal["auto", "contrast", "cosine", "spherical"]
 LayoutKind = Literal["auto", "apart", "blend"]
 FinishKind = Literal["clean", "flat", "none"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -140,7 +140,7 @@ class Recipe(_Schema):
     judge: str | None = _knob(None, "Model", "CLIP that --until and the summary believe", "NAME")
     device: str = _knob("auto", "Model", "auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN)
     precision: Precision = _knob("auto", "Model", "arithmetic of the CLIP")
-    distance: Distance = _knob("cosine", "Model", "how far a view is from a text")
+    distance: Distance = _knob("auto", "Model", "how far a view is from a text")
 
     canvas: CanvasKind = _knob("multires", "Canvas", "what the steps change")
     vqgan: str | None = _knob(None, "Canvas", "VQGAN of that canvas, if not the embedded one", "FILE")
@@ -246,8 +246,21 @@ class Recipe(_Schema):
 
         A large CLIP can make one thing of two; a tiny one makes a muddle.
         """
-        tiny = all(spec.split("::")[0] in embedded.NAMES for spec in self.clip)
-        return self.layout == "apart" or (self.layout == "auto" and tiny)
+        return self.layout == "apart" or (self.layout == "auto" and self._tiny)
+
+    @property
+    def metric(self) -> Distance:
+        """The distance in force: `distance`, else contrast if only embedded CLIPs climb, and cosine if not.
+
+        What a tiny CLIP asks for beyond being sure of its word, nobody else sees.
+        """
+        if self.distance != "auto":
+            return self.distance
+        return "contrast" if self._tiny else "cosine"
+
+    @property
+    def _tiny(self) -> bool:
+        return all(spec.split("::")[0] in embedded.NAMES for spec in self.clip)
 
     @property
     def moves(self) -> bool:

@@ -44,7 +44,7 @@ class Session:
             return models[name]
 
         critics = [(clip(name), weight) for name, weight in map(split_weight, recipe.clip)]
-        self.objective = Objective(critics, self.prompt, recipe.distance, self.layout)
+        self.objective = Objective(critics, self.prompt, recipe.metric, self.layout)
         self._side = max(model.side for model, _ in critics)
         self.judge = Judge(clip(recipe.judged_by), self.prompt, self.layout)
         self.stage: Stage | None = None

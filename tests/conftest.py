@@ -42,7 +42,7 @@ def random_clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def few_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge with three words to compare with, so that a session is quick to build."""
-    monkeypatch.setattr("clipart.critic.judge.everyday_words", lambda: ["anvil", "cloud", "zebra"])
+    monkeypatch.setattr("clipart.critic.rivals.everyday_words", lambda: ["anvil", "cloud", "zebra"])
 
 
 @pytest.fixture

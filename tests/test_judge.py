@@ -7,8 +7,9 @@ import torch
 
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip, split_weight
-from clipart.critic.judge import Judge, _stems
+from clipart.critic.judge import Judge
 from clipart.critic.layout import lay_out
+from clipart.critic.rivals import _stems
 from clipart.errors import UsageError
 from clipart.iterates import Check, Reading
 from clipart.models.embedded import everyday_words
@@ -28,8 +29,8 @@ def judge_of(clip: Clip, prompt: str, *, apart: bool = False) -> Judge:
 
 def test_match_is_a_softmax_against_the_words(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["anvil", "cloud", "apples", "zebra"]
-    monkeypatch.setattr("clipart.critic.judge.everyday_words", lambda: words)
-    monkeypatch.setattr("clipart.critic.judge._SYNONYM", 1.1)
+    monkeypatch.setattr("clipart.critic.rivals.everyday_words", lambda: words)
+    monkeypatch.setattr("clipart.critic.rivals._SYNONYM", 1.1)
     judge = judge_of(clip, "apple:: tart::")
     image = torch.rand(1, 3, 32, 32, generator=stream(0, "init"))
     check = judge.check(image, step=5)

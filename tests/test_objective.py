@@ -10,7 +10,7 @@ import torch
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.layout import lay_out
-from clipart.critic.objective import Objective, cosine, spherical
+from clipart.critic.objective import Objective, contrast, cosine, spherical
 from clipart.critic.regularisers import REGULARISERS, ink, out_of_range, saturation, total_variation
 from clipart.critic.views import sample_views
 from clipart.recipe import make_recipe
@@ -42,13 +42,41 @@ def test_distances_match_their_formulas() -> None:
     assert float(spherical(view, text)) == pytest.approx(angle**2 / 2, abs=1e-5)
 
 
+def test_contrast_is_the_cross_entropy_and_ends_where_a_view_is_sure() -> None:
+    text, others = torch.eye(3)[:1], torch.eye(3)[1:]
+    wanted, unwanted = torch.tensor([True]), torch.tensor([False])
+
+    def ask(view: list[float], which: torch.Tensor) -> tuple[float, float]:
+        seen = torch.tensor([view], requires_grad=True)
+        found = contrast(seen, text, others, 20.0, which)
+        (slope,) = torch.autograd.grad(found.sum(), seen)
+        return float(found.detach()), float(slope[0, 0])
+
+    p = math.exp(20 * 0.6) / (math.exp(20 * 0.6) + math.exp(20 * 0.8) + 1)
+    found, slope = ask([0.6, 0.8, 0.0], wanted)
+    assert found == pytest.approx(-math.log(p) / 20, rel=1e-4)
+    assert slope == pytest.approx(p - 1, rel=1e-3)
+    assert ask([1.0, 0.0, 0.0], wanted) == pytest.approx((0, 0), abs=1e-6)  # sure: nothing more to gain
+    # Away from an unwanted text the loss falls (its share is negative) until it is not there.
+    found, slope = ask([0.6, 0.8, 0.0], unwanted)
+    assert (found, slope) == pytest.approx((math.log(1 - p) / 20, -p), rel=1e-3)
+    assert ask([0.0, 1.0, 0.0], unwanted) == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_contrast_is_for_the_embedded_critics_unless_asked_for() -> None:
+    assert make_recipe({"prompt": "apple"}).metric == "contrast"
+    assert make_recipe({"prompt": "apple", "distance": "spherical"}).metric == "spherical"
+    assert make_recipe({"prompt": "apple", "clip": ("ViT-B-32",)}).metric == "cosine"
+    assert make_recipe({"prompt": "apple", "clip": ("tiny", "ViT-B-32::2")}).metric == "cosine"
+
+
 def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, object]) -> None:
     recipe = make_recipe(
         settings
         | dict.fromkeys(REGULARISERS, 0.0)
         | {"prompt": "apple::3 tart::1 worm::-1", "tv": 2.0, "range": 5.0, "views": 5}
     )
-    objective = objective_of([(clip, 1.0)], recipe.prompt, recipe.distance)
+    objective = objective_of([(clip, 1.0)], recipe.prompt)
     views = sample_views(recipe, 40, 40, 0.5, Streams(0), WHOLE)
     picture = image() * 1.4 - 0.2
     _, losses = objective.gradient(picture, views, recipe)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from clipart.critic.judge import _stems
+from clipart.critic.rivals import _stems
 from clipart.record.files import slug
 
 ROOT = Path(__file__).parents[1]
@@ -52,9 +52,9 @@ def small(quality: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(quality, "PROMPTS", tmp_path / "prompts.toml")
     monkeypatch.setattr(quality, "REAL", tmp_path)
     monkeypatch.setattr(quality, "DISTRACTORS", 3)
-    monkeypatch.setattr("clipart.critic.judge._SYNONYM", 1.1)
+    monkeypatch.setattr("clipart.critic.rivals._SYNONYM", 1.1)
     monkeypatch.setattr(
-        "clipart.critic.judge.everyday_words", lambda: ["anvil", "apples", "cow", "ox", "pen"]
+        "clipart.critic.rivals.everyday_words", lambda: ["anvil", "apples", "cow", "ox", "pen"]
     )
 
 

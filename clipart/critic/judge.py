@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import torch
 from torch import Tensor
 
 from clipart.critic.clip import Clip
 from clipart.critic.layout import Layout
+from clipart.critic.rivals import rivals
 from clipart.critic.views import placed, whole
 from clipart.iterates import Check, Reading
-from clipart.models.embedded import everyday_words
 from clipart.prompt import Prompt
-
-# A word this close to a part of the prompt says the same thing, and does not compete with it.
-_SYNONYM = 0.8
 
 
 class Judge:
@@ -28,12 +23,7 @@ class Judge:
     def __init__(self, clip: Clip, prompt: Prompt, layout: Layout) -> None:
         self.clip, self.prompt, self.layout = clip, prompt, layout
         self.texts = torch.stack([clip.encode_part(part) for part in prompt.parts])
-        words = everyday_words()
-        vectors = clip.encode_texts(words)
-        said = {stem for part in prompt.parts for stem in _stems(part.text)}
-        close = ((vectors @ self.texts.T) > _SYNONYM).any(dim=1).tolist()
-        kept = [i for i, word in enumerate(words) if not close[i] and not said & _stems(word)]
-        self.words = vectors[kept]
+        self.words = rivals(clip, prompt, self.texts)
 
     @torch.no_grad()
     def see(self, image: Tensor) -> Tensor:
@@ -59,9 +49,3 @@ class Judge:
                 )
             ),
         )
-
-
-def _stems(text: str) -> set[str]:
-    """Return the words of `text` in lower case, without a plural's ending."""
-    words = re.findall(r"\w+", text.lower())
-    return {re.sub(r"((?<=[sxz])es|(?<=[cs]h)es|(?<!s)s)$", "", word) for word in words}

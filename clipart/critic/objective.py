@@ -12,10 +12,12 @@ from clipart.canvas.base import clamp_with_grad
 from clipart.critic.clip import Clip
 from clipart.critic.layout import Layout
 from clipart.critic.regularisers import REGULARISERS
+from clipart.critic.rivals import rivals
 from clipart.critic.views import Views
 from clipart.prompt import Prompt, numbered
 from clipart.recipe import Recipe
 
+_SOFTNESS = 0.5  # of a CLIP's own scale: at all of it a view is sure before anybody else would be
 _PIXELS_AT_ONCE = 32 * 224 * 224  # of views held in memory for the gradient, where chunk is 0
 
 
@@ -30,7 +32,29 @@ def spherical(views: Tensor, text: Tensor) -> Tensor:
     return 2 * (chord / 2).clamp(max=1 - 1e-6).asin().square()
 
 
-DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"cosine": cosine, "spherical": spherical}
+def contrast(views: Tensor, text: Tensor, others: Tensor, scale: float, wanted: Tensor) -> Tensor:
+    """How far each text is from being what the view is taken for, among itself and `others`: (n, m).
+
+    Unit vectors (n, d), (m, d) and (k, d). With p the softmax's probability of a text at `scale`, it is
+    -log p / scale for those that are `wanted`, (m,) bool, and log(1 - p) / scale for the rest, whose weight
+    is negative: cross-entropy, after the contrastive loss that CLIP is trained with (arXiv 2103.00020). Far
+    away it falls as fast as the cosine rises; where a view is sure, it asks for no more.
+    """
+    own, rest = scale * views @ text.T, (scale * views @ others.T).logsumexp(dim=1, keepdim=True)
+    everything = torch.logaddexp(own, rest)
+    return torch.where(wanted, everything - own, rest - everything) / scale
+
+
+_Distance = Callable[[Tensor, Tensor], Tensor]
+DISTANCES: dict[str, _Distance] = {"cosine": cosine, "spherical": spherical}
+
+
+def _distance(name: str, clip: Clip, prompt: Prompt, texts: Tensor, shares: Tensor) -> _Distance:
+    """Return the distance called `name` for the parts of `prompt`, whose `texts` are (m, d)."""
+    if name != "contrast":
+        return DISTANCES[name]
+    others = rivals(clip, prompt, texts)
+    return lambda views, text: contrast(views, text, others, _SOFTNESS * clip.scale, shares > 0)
 
 
 @dataclass(frozen=True)
@@ -42,12 +66,14 @@ class TextTerm:
         weight: its part in an ensemble; the weights of all terms sum to 1.
         texts: (m, d), the unit vectors of the parts.
         shares: (m,), w / sum|w| of the parts; a negative one pushes away.
+        distance: of views (n, d) to `texts`, (n, m).
     """
 
     clip: Clip
     weight: float
     texts: Tensor
     shares: Tensor
+    distance: _Distance
 
 
 class Objective:
@@ -61,17 +87,13 @@ class Objective:
         self, clips: Sequence[tuple[Clip, float]], prompt: Prompt, distance: str, layout: Layout
     ) -> None:
         self.prompt, self.layout = prompt, layout
-        self.distance = DISTANCES[distance]
         total = sum(weight for _, weight in clips)
-        self.terms = [
-            TextTerm(
-                clip,
-                weight / total,
-                torch.stack([clip.encode_part(part) for part in prompt.parts]),
-                torch.tensor(prompt.shares(), device=clip.device),
-            )
-            for clip, weight in clips
-        ]
+        self.terms = []
+        for clip, weight in clips:
+            texts = torch.stack([clip.encode_part(part) for part in prompt.parts])
+            shares = torch.tensor(prompt.shares(), device=clip.device)
+            found = _distance(distance, clip, prompt, texts, shares)
+            self.terms.append(TextTerm(clip, weight / total, texts, shares, found))
 
     def gradient(self, image: Tensor, views: Views, settings: Recipe) -> tuple[Tensor, dict[str, float]]:
         """Return the gradient on `image` (1, 3, height, width), and the losses by name.
@@ -89,7 +111,7 @@ class Objective:
             for first in range(0, len(views), chunk):
                 some = slice(first, first + chunk)
                 seen = views[some].render(clamp_with_grad(leaf), term.clip.side)
-                found = self.distance(term.clip.encode_images(seen), term.texts)
+                found = term.distance(term.clip.encode_images(seen), term.texts)
                 found = (attention[some].to(found) * found).sum(dim=0)
                 torch.autograd.backward(term.weight * (term.shares * found).sum())
                 distances += found.detach()
