@@ -30,6 +30,8 @@ def go_on(session: Session, stop_now: Callable[[], bool] = lambda: False) -> Ite
     """
     recipe, began = session.recipe, time.monotonic() - session.seconds
     losses: dict[str, float] = {}
+    if session.step == 0:
+        session.choose_start(stop_now)
     check = session.judge.check(session.shown, session.step)
     yield _iterate(session, losses, check, None)
 

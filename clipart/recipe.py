@@ -99,6 +99,11 @@ class Stage(_Schema):
     margin: float | None = None
 
 
+# What is left to the critics: where only embedded ones climb, and where a fetched one does.
+_TINY = {"layout": "apart", "distance": "contrast", "starts": 4}
+_FETCHED = {"layout": "blend", "distance": "cosine", "starts": 1}
+
+
 class Recipe(_Schema):
     """Everything that decides a picture. Frozen; unknown keys are refused.
 
@@ -125,6 +130,9 @@ class Recipe(_Schema):
     init_strength: float = _knob(0.9, "Picture", "how much of it shows in the start", "0 to 1", ge=0, le=1)
     paper: str = _knob("white", "Picture", "colour under the static, a name or #rrggbb")
     static: float = _knob(0.1, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
+    starts: int | None = _knob(
+        None, "Picture", "starts to try first; else 4, and 1 with a fetched CLIP", "starts", ge=1, le=100
+    )
     grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
     finish: FinishKind = _knob("clean", "Picture", "clean-up after the last step")
     upscale: int = _knob(1, "Picture", "enlarge the finished picture", "times", ge=1, le=4)
@@ -242,25 +250,34 @@ class Recipe(_Schema):
 
     @property
     def parts_apart(self) -> bool:
-        """Whether parts of one weight have a place each: as `layout` says, else if only embedded CLIPs climb.
+        """Whether parts of one weight have a place each.
 
         A large CLIP can make one thing of two; a tiny one makes a muddle.
         """
-        return self.layout == "apart" or (self.layout == "auto" and self._tiny)
+        return bool(self._settled("layout") == "apart")
 
     @property
     def metric(self) -> Distance:
-        """The distance in force: `distance`, else contrast if only embedded CLIPs climb, and cosine if not.
+        """The distance in force.
 
         What a tiny CLIP asks for beyond being sure of its word, nobody else sees.
         """
-        if self.distance != "auto":
-            return self.distance
-        return "contrast" if self._tiny else "cosine"
+        found: Distance = self._settled("distance")
+        return found
 
     @property
-    def _tiny(self) -> bool:
-        return all(spec.split("::")[0] in embedded.NAMES for spec in self.clip)
+    def tries(self) -> int:
+        """How many starts are tried: one where a picture is the start.
+
+        The steps of a tiny CLIP cost little, and what it makes of one start and of another differs much.
+        """
+        return 1 if self.init is not None else int(self._settled("starts"))
+
+    def _settled(self, name: str) -> Any:
+        """Return the field `name`, or what it is by itself with the critics that climb."""
+        given = getattr(self, name)
+        tiny = all(spec.split("::")[0] in embedded.NAMES for spec in self.clip)
+        return (_TINY if tiny else _FETCHED)[name] if given in ("auto", None) else given
 
     @property
     def moves(self) -> bool:

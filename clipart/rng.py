@@ -31,10 +31,15 @@ def stream(seed: int, name: str) -> torch.Generator:
 
 
 class Streams:
-    """The generators of one run, one attribute a stream: `init`, `views`, `augment`, `evolve`."""
+    """The generators of one run, one attribute a stream: `init`, `views`, `augment`, `evolve`.
 
-    def __init__(self, seed: int) -> None:
+    Another `start` of the same seed differs in `init` alone.
+    """
+
+    def __init__(self, seed: int, start: int = 0) -> None:
         self.init, self.views, self.augment, self.evolve = (stream(seed, n) for n in STREAMS)
+        if start:
+            self.init = stream(seed, f"init {start}")
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return every generator's state as a uint8 tensor, by stream name."""

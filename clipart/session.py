@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -13,12 +16,17 @@ from clipart.critic.clip import Clip, load_clip, split_weight
 from clipart.critic.judge import Judge
 from clipart.critic.layout import lay_out, places, require_room
 from clipart.critic.objective import Objective
+from clipart.critic.views import Views, sample_views
 from clipart.device import pick_device
+from clipart.errors import DivergedError
 from clipart.models.vqgan import Vqgan, load_vqgan
 from clipart.propose.gradient import GradientProposer, branch
 from clipart.recipe import Recipe, Stage
 from clipart.rng import Streams
 
+_TRIED = 20  # steps of a start that is tried
+_HARD = {"views": 48, "overview": 0.5, "detail": 0.5, "rotate": 20.0, "perspective": 0.1, "jitter": 0.4}
+_HARD |= {"noise": 0.2, "erase": 0.5}
 _FINENESS = 1.5  # pixels of a canvas of shapes for each of a view, along a side
 
 
@@ -31,8 +39,7 @@ class Session:
         self.layout = lay_out(self.prompt, apart=recipe.parts_apart)
         require_room(self.layout.count, recipe.height, recipe.width)
         self.device = pick_device(recipe.device)
-        self.streams = Streams(recipe.seed or 0)
-        start = make_start(recipe, self.streams.init)  # before the models: a bad file fails at once
+        self._take(start=0)  # before the models: a bad file fails at once
         self.vqgan: Vqgan | None = None
         if "vqgan" in {recipe.canvas, *(stage.canvas for stage in recipe.stages)}:
             self.vqgan = load_vqgan(recipe.vqgan, self.device, recipe.precision)
@@ -49,9 +56,48 @@ class Session:
         self.judge = Judge(clip(recipe.judged_by), self.prompt, self.layout)
         self.stage: Stage | None = None
         self.step, self.seconds = 0, 0.0
-        self.shown = start.to(self.device)
-        fresh = self.streams.init if recipe.init is None else None
-        self.proposer = GradientProposer(self._canvas(recipe.at(1), fresh), recipe)
+        self.proposer = self._propose()
+
+    def choose_start(self, stop_now: Callable[[], bool]) -> None:
+        """Take a few steps from each of the recipe's starts, and begin with what the critics are surest of.
+
+        They are asked about harder views than those that were climbed; the judge is not asked. Once
+        `stop_now()`, no more starts are tried.
+        """
+        if self.recipe.tries == 1:
+            return
+        found: dict[int, float] = {}
+        for start in range(self.recipe.tries):
+            self._take(start)
+            found[start] = self._try()
+            if stop_now():
+                break
+        self._take(min(found, key=found.__getitem__))
+        self.proposer = self._propose()
+
+    def _take(self, start: int) -> None:
+        """Put the session's streams, and what is shown, at the beginning of one of the starts."""
+        self.streams = Streams(self.recipe.seed or 0, start)
+        self.shown = make_start(self.recipe, self.streams.init).to(self.device)
+
+    def _propose(self) -> GradientProposer:
+        fresh = self.streams.init if self.recipe.init is None else None
+        return GradientProposer(self._canvas(self.recipe.at(1), fresh), self.recipe)
+
+    def _try(self) -> float:
+        """Return the critics' loss after the first steps from here, in hard views: the less, the surer."""
+        settings, proposer, places = self.recipe.at(1), self._propose(), self.layout.count
+        size = proposer.canvas.size
+
+        def views(settings: Recipe, step: int) -> Views:
+            return sample_views(settings, *size, step / self.recipe.steps, self.streams, places)
+
+        try:
+            for step in range(1, min(_TRIED, self.recipe.steps) + 1):
+                proposer.step(self.objective, views(settings, step), settings, step)
+        except DivergedError:
+            return math.inf
+        return self.objective.loss(proposer.image().clamp(0, 1), views(settings.model_copy(update=_HARD), 1))
 
     @property
     def canvas(self) -> Canvas:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 import torch
 
+from clipart.canvas import make_start
 from clipart.canvas.pixel import MultiResCanvas
 from clipart.critic.objective import Objective
 from clipart.errors import DivergedError, ModelError, UsageError
@@ -15,6 +17,7 @@ from clipart.iterates import Iterate
 from clipart.loop import go_on, iterate
 from clipart.propose.gradient import GradientProposer, low_pass, rate_at
 from clipart.recipe import Recipe, make_recipe
+from clipart.rng import Streams
 from clipart.session import Session
 
 Settings = dict[str, object]
@@ -49,6 +52,38 @@ def test_one_seed_gives_one_picture_to_the_bit(settings: Settings, canvas: str, 
     assert torch.equal(one.image, same.image)
     assert one.losses == same.losses
     assert not torch.equal(one.image, other.image)
+
+
+@pytest.mark.parametrize("canvas", ["multires", "shapes"])
+def test_of_several_starts_the_surest_is_kept(settings: Settings, canvas: str) -> None:
+    recipe = make_recipe(settings | {"starts": 4, "canvas": canvas})
+    session, losses = Session(recipe), []
+    for start in range(4):
+        session._take(start)
+        losses.append(session._try())
+    assert len(set(losses)) == 4
+    best = losses.index(min(losses))
+    session = Session(recipe)
+    session.choose_start(lambda: False)
+    assert torch.equal(session.shown, make_start(recipe, Streams(7, best).init))
+    for name in ("views", "augment"):  # what was tried has left no trace
+        assert torch.equal(session.streams.state()[name], Streams(7).state()[name])
+    assert all(bool((parameter == 0).all()) for parameter in session.canvas.parameters())
+    assert torch.equal(run(settings, starts=4, canvas=canvas)[0].image, session.shown[0])
+
+
+def test_no_more_starts_are_tried_once_the_run_is_to_stop(settings: Settings) -> None:
+    recipe = make_recipe(settings | {"starts": 100})
+    *_, last = go_on(Session(recipe), lambda: True)
+    assert (last.step, last.stop) == (1, "interrupted")
+    assert torch.equal(run(settings, steps=1)[0].image, run(settings, steps=1, starts=1)[0].image)
+
+
+def test_several_starts_are_for_the_embedded_critics_unless_asked_for(tmp_path: Path) -> None:
+    assert make_recipe({"prompt": "apple"}).tries == 4
+    assert make_recipe({"prompt": "apple", "starts": 2}).tries == 2
+    assert make_recipe({"prompt": "apple", "clip": ("ViT-B-32",)}).tries == 1
+    assert make_recipe({"prompt": "apple", "init": str(tmp_path / "photo.png")}).tries == 1
 
 
 def test_the_defaults_do_not_leave_the_sheet_blank() -> None:

@@ -98,7 +98,8 @@ class Bar(Progress):
 
     def __enter__(self) -> Self:
         self._live.start()
-        self._live.update(_status(f"loading {' and '.join(self.recipe.clip)}"), refresh=True)
+        tries = f", trying {self.recipe.tries} starts" if self.recipe.tries > 1 else ""
+        self._live.update(_status(f"loading {' and '.join(self.recipe.clip)}{tries}"), refresh=True)
         return self
 
     def __call__(self, iterate: Iterate) -> None:

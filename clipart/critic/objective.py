@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,16 +103,10 @@ class Objective:
         """
         leaf = image.detach().requires_grad_()
         losses: dict[str, float] = {}
-        attention = self.layout.attention(views.place)
         total = 0.0
         for term in self.terms:
-            chunk = settings.chunk or max(1, _PIXELS_AT_ONCE // term.clip.side**2)
             distances = torch.zeros_like(term.shares)
-            for first in range(0, len(views), chunk):
-                some = slice(first, first + chunk)
-                seen = views[some].render(clamp_with_grad(leaf), term.clip.side)
-                found = term.distance(term.clip.encode_images(seen), term.texts)
-                found = (attention[some].to(found) * found).sum(dim=0)
+            for found in self._distances(term, leaf, views, settings.chunk):
                 torch.autograd.backward(term.weight * (term.shares * found).sum())
                 distances += found.detach()
             total += term.weight * float((term.shares * distances).sum())
@@ -128,3 +122,22 @@ class Objective:
                 total += weight * losses[name]
         assert leaf.grad is not None  # noqa: S101 (there is always a text term)
         return leaf.grad, losses | {"total": total}
+
+    @torch.no_grad()
+    def loss(self, image: Tensor, views: Views, chunk: int = 0) -> float:
+        """Return the text loss of `image` (1, 3, height, width), regularisers left out."""
+        return sum(
+            term.weight * float((term.shares * found).sum())
+            for term in self.terms
+            for found in self._distances(term, image, views, chunk)
+        )
+
+    def _distances(self, term: TextTerm, image: Tensor, views: Views, chunk: int) -> Iterator[Tensor]:
+        """Yield for each chunk of `views` its part in the mean distances to the parts of the prompt, (m,)."""
+        attention = self.layout.attention(views.place)
+        chunk = chunk or max(1, _PIXELS_AT_ONCE // term.clip.side**2)
+        for first in range(0, len(views), chunk):
+            some = slice(first, first + chunk)
+            seen = views[some].render(clamp_with_grad(image), term.clip.side)
+            found = term.distance(term.clip.encode_images(seen), term.texts)
+            yield (attention[some].to(found) * found).sum(dim=0)
