@@ -3,7 +3,7 @@
     python bench/retrieval.py [MODEL_FOLDER]      (default: clipart/models/tiny)
 
 Every picture of the family (Twemoji, no flags, no skin tones) is shown once, whole, on white; all the family's captions
-are candidates. Prints R@1 and R@10 with the date and the machine. The pictures come from `python -m training.build_data`.
+are candidates. Prints R@1 and R@10, and R@1 of each kind of thing, with the date and the machine. The pictures come from `python -m training.build_data`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,36 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def held_out(folder: Path) -> tuple[list[bytes], list[str]]:
-    """WebP blobs and captions of the held-out family, row by row."""
+# Unicode's groups of emoji, as emojibase numbers them.
+KINDS = (
+    "faces",
+    "people",
+    "parts",
+    "animals and plants",
+    "food",
+    "places",
+    "sports and feasts",
+    "objects",
+    "symbols",
+    "flags",
+)
+
+
+def held_out_records(folder: Path) -> list[dict]:
+    """What is known of the pictures of the held-out family, row by row."""
     try:
         records = json.loads((folder / "pictures.json").read_text())["pictures"]
-        blobs = (folder / "pictures.bin").read_bytes()
     except FileNotFoundError:
         sys.exit(
             f"No pictures in {folder}. Make them with: python -m training.build_data (npm, apt and about 5 minutes)"
         )
-    records = [r for r in records if r["held_out"] and r["weight"] > 0]
+    return [r for r in records if r["held_out"] and r["weight"] > 0]
+
+
+def held_out(folder: Path) -> tuple[list[bytes], list[str]]:
+    """WebP blobs and captions of the held-out family, row by row."""
+    records = held_out_records(folder)
+    blobs = (folder / "pictures.bin").read_bytes()
     return [blobs[r["at"] : r["at"] + r["bytes"]] for r in records], [r["name"] for r in records]
 
 
@@ -73,10 +93,15 @@ def main() -> None:
         ])  # fmt: skip
         logits = image @ text.T
         rank = (logits > logits.diagonal()[:, None]).sum(1)
+    groups = torch.tensor([record["group"] for record in held_out_records(args.data)])
+    kinds = {
+        KINDS[group]: {"captions": int((groups == group).sum()), "R@1": round(100 * (rank[groups == group] < 1).float().mean().item(), 1)}
+        for group in groups.unique().tolist()
+    }  # fmt: skip
     result = {
         "model": str(args.model), "captions": len(captions),
         "R@1": round(100 * (rank < 1).float().mean().item(), 1), "R@10": round(100 * (rank < 10).float().mean().item(), 1),
-        "seconds": round(time.perf_counter() - start, 1), "machine": machine(),
+        "kinds": kinds, "seconds": round(time.perf_counter() - start, 1), "machine": machine(),
     }  # fmt: skip
     if args.json:
         print(json.dumps(result))
@@ -84,6 +109,7 @@ def main() -> None:
         print(
             f"{result['captions']} captions of a family never seen: R@1 {result['R@1']} %, R@10 {result['R@10']} %"
         )
+        print(", ".join(f"{name} {each['R@1']} % of {each['captions']}" for name, each in kinds.items()))
         print(f"{result['model']}, {result['machine']}, {result['seconds']} s")
 
 

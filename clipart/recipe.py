@@ -100,7 +100,7 @@ class Stage(_Schema):
 
 
 # What is left to the critics: where only embedded ones climb, and where a fetched one does.
-_TINY = {"layout": "apart", "distance": "contrast", "starts": 4}
+_TINY = {"layout": "apart", "distance": "contrast", "starts": 6}
 _FETCHED = {"layout": "blend", "distance": "cosine", "starts": 1}
 
 
@@ -131,7 +131,7 @@ class Recipe(_Schema):
     paper: str = _knob("white", "Picture", "colour under the static, a name or #rrggbb")
     static: float = _knob(0.1, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
     starts: int | None = _knob(
-        None, "Picture", "starts to try first; else 4, and 1 with a fetched CLIP", "starts", ge=1, le=100
+        None, "Picture", "starts to try first; else 6, and 1 with a fetched CLIP", "starts", ge=1, le=100
     )
     grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
     finish: FinishKind = _knob("clean", "Picture", "clean-up after the last step")

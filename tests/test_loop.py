@@ -80,7 +80,7 @@ def test_no_more_starts_are_tried_once_the_run_is_to_stop(settings: Settings) ->
 
 
 def test_several_starts_are_for_the_embedded_critics_unless_asked_for(tmp_path: Path) -> None:
-    assert make_recipe({"prompt": "apple"}).tries == 4
+    assert make_recipe({"prompt": "apple"}).tries == 6
     assert make_recipe({"prompt": "apple", "starts": 2}).tries == 2
     assert make_recipe({"prompt": "apple", "clip": ("ViT-B-32",)}).tries == 1
     assert make_recipe({"prompt": "apple", "init": str(tmp_path / "photo.png")}).tries == 1

@@ -98,21 +98,6 @@ def test_nothing_drawn_leaves_the_ground_and_opaque_hides_it() -> None:
     assert torch.equal(data.over(top, torch.rand(2, 4, 8, 8)), top)
 
 
-def test_a_bend_moves_a_drawing_a_little_and_only_if_asked_for() -> None:
-    rng = torch.Generator().manual_seed(0)
-    assert data.bends(2, data.Look(), rng) is None
-    bend = data.bends(64, data.Look(size=32, bend=0.06), rng)
-    assert bend is not None
-    assert bend.shape == (64, 32, 32, 2)
-    assert 0.02 < bend.std() < 0.06  # between its knots it is less
-    assert (
-        bend.diff(dim=1).abs() > 2 / 32
-    ).float().mean() < 1e-3  # half views a pixel: hardly anything folds over
-    layer = torch.ones(64, 4, 40, 40)
-    theta = torch.tensor([[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]).expand(64, 2, 3)
-    assert data.warp(layer, theta, 32, bend).min() > 0.99  # the middle stays inside
-
-
 def test_two_things_stand_apart() -> None:
     rng = torch.Generator().manual_seed(1)
     first, second = (data.placements(40, torch.ones(40, dtype=torch.bool), rng) for _ in range(2))

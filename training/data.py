@@ -167,7 +167,6 @@ class Look:
     erase_share: float = 0.15
     noise_share: float = 0.6
     blur_share: float = 0.2
-    bend: float = 0.0  # standard deviation of the drawing's elastic bending, half a view is 1
 
 
 def uniform(*shape: int, rng: torch.Generator) -> torch.Tensor:
@@ -209,7 +208,7 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
         layer2, _ = take(pictures, second, rng)
         theta2 = placements(n_scenes, pictures.flip[second], rng)
         sides(theta[last], theta2, rng)
-    layer = warp(layer, theta, look.size, bends(count, look, rng))
+    layer = warp(layer, theta, look.size)
     if n_scenes:
         layer[last] = over(warp(layer2, theta2, look.size), layer[last])
     views = composite(layer, backgrounds(count, look.size, rng))
@@ -279,21 +278,9 @@ def sides(first: torch.Tensor, second: torch.Tensor, rng: torch.Generator) -> No
         theta[:, :, 2] = -(theta[:, :, :2] @ where[:, :, None])[:, :, 0]
 
 
-def bends(count: int, look: Look, rng: torch.Generator, *, knots: int = 5) -> torch.Tensor | None:
-    """Smooth displacements (count, size, size, 2), in half views, None for no bending (Simard et al. 2003)."""
-    if not look.bend:
-        return None
-    coarse = look.bend * normal(count, 2, knots, knots, rng=rng)
-    return F.interpolate(coarse, (look.size, look.size), mode="bicubic").permute(0, 2, 3, 1)
-
-
-def warp(
-    layer: torch.Tensor, theta: torch.Tensor, size: int, bend: torch.Tensor | None = None
-) -> torch.Tensor:
-    """One bilinear resampling of a (B, 4, P, P) batch to (B, 4, size, size), bent; outside is transparent."""
+def warp(layer: torch.Tensor, theta: torch.Tensor, size: int) -> torch.Tensor:
+    """One bilinear resampling of a (B, 4, P, P) batch to (B, 4, size, size); outside is transparent."""
     grid = F.affine_grid(theta, [len(layer), 4, size, size], align_corners=False)
-    if bend is not None:
-        grid = grid + bend
     return F.grid_sample(layer, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 

@@ -67,9 +67,9 @@ TOWERS = {
         "clipart/models/tiny-judge",
         seed=1,
         eps=(0.5, 4.0),
-        clean_share=0.75,
+        clean_share=0.88,
         rise_share=0.05,
-        look=Look(size=IMAGE_SIZE, noise=0.1, erase_share=0.1, bend=0.06),
+        look=Look(size=IMAGE_SIZE, noise=0.1, erase_share=0.1),
         split=Split("judge", dropped=0.1),
     ),
 }
