@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import av
 import torch
 
-import clipart.critic.judge
+import clipart.critic.rivals
 from clipart.recipe import Recipe, make_recipe
 from clipart.record import files
 from clipart.record.checkpoint import checkpoints, latest
@@ -126,7 +126,7 @@ def main() -> int:
     args = parser.parse_args()
     canvases = args.canvas or ["multires"] + ["vqgan"] * bool(args.vqgan)
     torch.set_num_threads(1)
-    clipart.critic.judge.everyday_words = lambda: ["anvil", "cloud", "zebra"]
+    clipart.critic.rivals.everyday_words = lambda: ["anvil", "cloud", "zebra"]
     chance, bad = random.Random(args.seed), 0  # noqa: S311 (moments, not secrets)
     work = Path(tempfile.mkdtemp())
     try:

@@ -4,7 +4,7 @@
     python bench/quality.py --prompts 5 --steps 100 --canvas pixel      (a quick look)
 
 `bench/prompts.toml` has 100 single and 50 two-part prompts. The judge ranks the parts of a prompt among 1,000 everyday
-words that say something else (its own rule of synonyms: `clipart.critic.judge`), where the part is looked for: of two parts that have
+words that say something else (its own rule of synonyms: `clipart.critic.rivals`), where the part is looked for: of two parts that have
 places of their own, each in its place (`--layout blend`: both in all of the picture). R@k is the percentage of pictures
 whose parts are all among the first k; match is what the summary of a run calls so, the mean over the parts. What the
 critic says, on which the pictures climbed, is printed beside it.

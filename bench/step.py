@@ -74,7 +74,7 @@ def write_vqgan(folder: Path) -> str:
 
 def build(recipe: Recipe) -> Session:
     """Return the session; its judge has no everyday words, which take a minute and are no part of a step."""
-    with patch("clipart.critic.judge.everyday_words", lambda: ["anvil", "cloud", "zebra"]):
+    with patch("clipart.critic.rivals.everyday_words", lambda: ["anvil", "cloud", "zebra"]):
         return Session(recipe)
 
 
