@@ -3,7 +3,7 @@
     python bench/main_job.py [--runs 1] [--steps 500] [-- more options of clipart]
 
 Prints, for each run, the wall time of the whole process, its peak resident memory, and the parts: start-up
-(imports, models), the mean step, the part of it that trajectory and checkpoints take, the finish (clean-up,
+(imports; models and the choice of a start), the mean step, the part of it that trajectory and checkpoints take, the finish (clean-up,
 picture, video).
 """
 
@@ -40,7 +40,7 @@ def run_once(command: list[str]) -> dict[str, float]:
         "wall s": wall,
         "peak MB": usage.ru_maxrss / 1024,
         "imports s": wall - done["seconds"],
-        "models s": timings["start"],
+        "begin s": timings["start"],
         "step ms": 1000 * timings["steps"] / done["steps"],
         "steps s": timings["steps"],
         "record %": 100 * timings["record"] / timings["steps"],

@@ -31,7 +31,7 @@ class Result:
     """A finished run.
 
     `image` is the picture after the clean-up; `paths` maps "picture", "video", "recipe" and "log" to what was
-    written; `timings` maps "start" (models and start), "steps", "record" (the part of them that went into
+    written; `timings` maps "start" (models, and which start), "steps", "record" (the part of them that went into
     trajectory and checkpoints) and "finish" (clean-up, picture, video) to seconds. `first` is the step that a
     resumed run went on from. A notebook shows the picture.
     """
