@@ -31,9 +31,9 @@ class Result:
     """A finished run.
 
     `image` is the picture after the clean-up; `paths` maps "picture", "video", "recipe" and "log" to what was
-    written; `timings` maps "start" (models, and which start), "steps", "record" (the part of them that went into
-    trajectory and checkpoints) and "finish" (clean-up, picture, video) to seconds. `first` is the step that a
-    resumed run went on from. A notebook shows the picture.
+    written; `timings` maps "start" (models, choice of a start), "steps", "record" (the part of them that went
+    into trajectory and checkpoints) and "finish" (clean-up, picture, video) to seconds. `first` is the step
+    that a resumed run went on from. A notebook shows the picture.
     """
 
     image: Image
