@@ -97,7 +97,8 @@ class Session:
                 proposer.step(self.objective, views(settings, step), settings, step)
         except DivergedError:
             return math.inf
-        return self.objective.loss(proposer.image().clamp(0, 1), views(settings.model_copy(update=_HARD), 1))
+        hard = views(settings.model_copy(update=_HARD), 1)
+        return self.objective.loss(proposer.image().clamp(0, 1), hard, settings.chunk)
 
     @property
     def canvas(self) -> Canvas:
