@@ -48,7 +48,8 @@ class Iterate:
     `image` is (3, height, width) float32 on the CPU, RGB in [0, 1]: the canvas as it is shown and kept.
     `losses` is the tree of the objective flattened to "clip/apple", "tv", ..., with "total" the number
     that was descended; empty at step 0. `check` is the latest look of the judge. `stop` is None until
-    the last iterate, which says why there are no more.
+    the last iterate, which says why there are no more. `start` is the start that the run went on from, of
+    those tried, from 1.
     """
 
     step: int
@@ -60,3 +61,4 @@ class Iterate:
     stage: str
     seconds: float
     stop: StopReason | None = None
+    start: int = 1

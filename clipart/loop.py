@@ -23,15 +23,20 @@ def iterate(recipe: Recipe) -> Iterator[Iterate]:
     return go_on(Session(recipe))
 
 
-def go_on(session: Session, stop_now: Callable[[], bool] = lambda: False) -> Iterator[Iterate]:
+def go_on(
+    session: Session,
+    stop_now: Callable[[], bool] = lambda: False,
+    trying: Callable[[int], None] = lambda start: None,
+) -> Iterator[Iterate]:
     """Take `session` from where it is to its end, yielding it as it is and after every step.
 
-    `stop_now` is asked after every step. Between two steps the session's state may be saved.
+    `stop_now` is asked after every step; `trying` is told which start is tried, where there are several.
+    Between two steps the session's state may be saved.
     """
     recipe, began = session.recipe, time.monotonic() - session.seconds
     losses: dict[str, float] = {}
     if session.step == 0:
-        session.choose_start(stop_now)
+        session.choose_start(stop_now, trying)
     check = session.judge.check(session.shown, session.step)
     yield _iterate(session, losses, check, None)
 
@@ -76,4 +81,5 @@ def _iterate(session: Session, losses: dict[str, float], check: Check, stop: Sto
         stage=session.stage.name if session.stage else "",
         seconds=session.seconds,
         stop=stop,
+        start=session.start + 1,
     )

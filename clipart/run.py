@@ -82,16 +82,18 @@ def run(
     outputs: Outputs,
     consumers: Sequence[Consumer] = (),
     stop_now: Callable[[], bool] = lambda: False,
+    trying: Callable[[int], None] = lambda start: None,
 ) -> Result:
     """Run `recipe` to its end, or until `stop_now()` says so between two steps, and save what there is.
 
+    `trying` is told the number of each start that is tried, from 1, where the recipe asks for several.
     Everything that can be refused is refused before the first step. If the run fails on its way, the picture
     as it was after the last good step is saved before the error goes on.
     """
     recipe, began = recipe.resolve(), time.monotonic()
     require(recipe, outputs)
     session = Session(recipe)
-    iterates = go_on(session, stop_now)
+    iterates = go_on(session, stop_now, trying)
     first = next(iterates)
     with ExitStack() as stack:
         record = begin(session, outputs, stack)
@@ -104,6 +106,7 @@ def resume(
     device: str | None = None,
     consumers: Sequence[Consumer] = (),
     stop_now: Callable[[], bool] = lambda: False,
+    trying: Callable[[int], None] = lambda start: None,
     tell: Callable[[str], None] = lambda notice: None,
 ) -> Result:
     """Go on with `run`, a folder or a checkpoint of one, from there, as if it had never stopped.
@@ -128,7 +131,7 @@ def resume(
     models = model_hashes(recipe)
     for notice in saved.notices(session.device, models):
         tell(notice)
-    iterates: Iterable[Iterate] = go_on(session, stop_now)
+    iterates: Iterable[Iterate] = go_on(session, stop_now, trying)
     first = next(iter(iterates))
     with ExitStack() as stack:
         if saved.ended and recipe.steps == saved.recipe.steps:

@@ -58,16 +58,17 @@ class Session:
         self.step, self.seconds = 0, 0.0
         self.proposer = self._propose()
 
-    def choose_start(self, stop_now: Callable[[], bool]) -> None:
+    def choose_start(self, stop_now: Callable[[], bool], trying: Callable[[int], None]) -> None:
         """Take a few steps from each of the recipe's starts, and begin with what the critics are surest of.
 
-        They are asked about harder views than those that were climbed; the judge is not asked. Once
-        `stop_now()`, no more starts are tried.
+        They are asked about harder views than those that were climbed; the judge is not asked. `trying` is
+        told the number of each start, from 1. Once `stop_now()`, no more starts are tried.
         """
         if self.recipe.tries == 1:
             return
         found: dict[int, float] = {}
         for start in range(self.recipe.tries):
+            trying(start + 1)
             self._take(start)
             found[start] = self._try()
             if stop_now():
@@ -77,7 +78,7 @@ class Session:
 
     def _take(self, start: int) -> None:
         """Put the session's streams, and what is shown, at the beginning of one of the starts."""
-        self.streams = Streams(self.recipe.seed or 0, start)
+        self.start, self.streams = start, Streams(self.recipe.seed or 0, start)
         self.shown = make_start(self.recipe, self.streams.init).to(self.device)
 
     def _propose(self) -> GradientProposer:
@@ -111,6 +112,7 @@ class Session:
         tensors |= {f"stream/{name}": value for name, value in self.streams.state().items()}
         return tensors | {
             "shown": self.shown,
+            "start": torch.tensor(self.start),
             "step": torch.tensor(self.step),
             "seconds": torch.tensor(self.seconds, dtype=torch.float64),
         }
@@ -120,6 +122,7 @@ class Session:
         self.step, self.seconds = int(tensors["step"]), float(tensors["seconds"])
         if self.step > 0:
             self.enter(self.step)
+        self.start = int(tensors["start"])
         self.shown = tensors["shown"].to(self.device)
         self.streams.load(branch(tensors, "stream"))
         self.proposer.load(branch(tensors, "proposer"))

@@ -36,6 +36,7 @@ stderr nothing, unless the run fails. With `--json`, stdout has one JSON object 
 | event | when | keys |
 |---|---|---|
 | `start` | before the first step | `recipe` |
+| `trying` | before each start, where several are tried | `start`, `starts` |
 | `check` | whenever the judge has looked | `step`, `steps`, `seconds`, `total`, `stage`, `readings` |
 | `done` | at the end | `stop`, `steps`, `seconds`, `seed`, `readings`, `paths`, `timings`, `again`, `exit_code` |
 | `error` | instead, or after a run that went wrong | `kind`, `message`, `exit_code` |

@@ -47,7 +47,12 @@ class FakeRun:
         self.matches = (0.0, 0.4, 0.8)
 
     def __call__(
-        self, recipe: Any, outputs: Any, consumers: Any = (), stop_now: Any = lambda: False
+        self,
+        recipe: Any,
+        outputs: Any,
+        consumers: Any = (),
+        stop_now: Any = lambda: False,
+        trying: Any = lambda start: None,
     ) -> Result:
         self.recipe, self.outputs = recipe, outputs
         for step, match in enumerate(self.matches):

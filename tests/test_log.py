@@ -36,11 +36,12 @@ def iterate(step: int, looked_at: int = 0, **changes: object) -> Iterate:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     with StepLog(path) as log:
-        log(iterate(0))
+        log(iterate(0, start=3))
         log(iterate(1, stage="blobs"))
         log(iterate(2, looked_at=2, stop="score"))
     start, middle, end = read_log(path)
     assert (start.step, start.losses, start.readings, start.stop) == (0, {}, READINGS, None)
+    assert [line.start for line in (start, middle, end)] == [3, None, None]
     assert (middle.stage, middle.lr, middle.seconds) == ("blobs", 0.02, 0.125)
     assert middle.losses == {"clip/apple": 0.5, "total": 1.1}
     assert middle.readings is None  # the judge did not look at this step

@@ -64,12 +64,16 @@ def test_of_several_starts_the_surest_is_kept(settings: Settings, canvas: str) -
     assert len(set(losses)) == 4
     best = losses.index(min(losses))
     session = Session(recipe)
-    session.choose_start(lambda: False)
+    told: list[int] = []
+    session.choose_start(lambda: False, told.append)
+    assert told == [1, 2, 3, 4]
     assert torch.equal(session.shown, make_start(recipe, Streams(7, best).init))
     for name in ("views", "augment"):  # what was tried has left no trace
         assert torch.equal(session.streams.state()[name], Streams(7).state()[name])
     assert all(bool((parameter == 0).all()) for parameter in session.canvas.parameters())
-    assert torch.equal(run(settings, starts=4, canvas=canvas)[0].image, session.shown[0])
+    first = run(settings, starts=4, canvas=canvas)[0]
+    assert torch.equal(first.image, session.shown[0])
+    assert first.start == best + 1
 
 
 def test_no_more_starts_are_tried_once_the_run_is_to_stop(settings: Settings) -> None:

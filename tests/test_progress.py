@@ -130,6 +130,8 @@ def test_the_bar_is_drawn_ten_times_a_second_at_most() -> None:
     sink.err = Console(file=terminal, force_terminal=True, width=80, color_system=None)
     with Bar(sink, recipe(), clock=lambda: now[0]) as bar:
         assert "loading tiny" in terminal.getvalue()
+        bar.trying(2)
+        assert "trying start 2 of 6" in terminal.getvalue()
         for step in range(100):
             bar(iterate(step, now[0]))
             now[0] += 0.01
@@ -157,12 +159,20 @@ def test_a_file_gets_the_last_line_of_a_run_cut_short(capsys: pytest.CaptureFixt
 
 
 def test_a_program_gets_an_event_for_every_new_look(capsys: pytest.CaptureFixture[str]) -> None:
-    events = Events(Sink("json"))
+    events = Events(Sink("json"), recipe())
     for step in range(7):
         events(iterate(step, seen=step // 3 * 3))
     got = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(each["event"], each["step"]) for each in got] == [("check", 0), ("check", 3), ("check", 6)]
     assert got[0]["readings"] == [{"text": "part 0", "weight": 1.0, "match": 0.5, "cosine": 0.25}]
+
+
+def test_a_program_is_told_which_start_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    events = Events(Sink("json"), recipe(starts=3))
+    for start in (1, 2, 3):
+        events.trying(start)
+    got = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert got == [{"event": "trying", "start": start, "starts": 3} for start in (1, 2, 3)]
 
 
 def test_the_display_fits_where_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from clipart.run import Result
 
     Consumer = Callable[[Iterate], None]
-    Job = Callable[[list[Consumer], Callable[[], bool]], Result]
+    Job = Callable[[list[Consumer], Callable[[], bool], Callable[[int], None]], Result]
 
 STOPPING = "stopping after this step, then saving what there is; once more stops at once"
 DIVERGED = "the optimisation left the numbers. Try a lower --lr, or another --optimizer."
 
 
 def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) -> None:
-    """Run `job(consumers, stop_now)`, show how it goes and what came of it, and exit with its code.
+    """Run `job(consumers, stop_now, trying)`, show how it goes and what came of it, and exit with its code.
 
     `recipe` is what the progress is measured by; `again` gives the command that repeats the result.
     """
@@ -43,7 +43,7 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
     with Interrupts() as interrupts:
         try:
             with progress_for(sink, recipe) as progress:
-                result = _load_and_run(job, [progress, trace], interrupts, stop_now)
+                result = _load_and_run(job, progress, trace, interrupts, stop_now)
         except KeyboardInterrupt:
             code = interrupts.exit_code or 130
             sink.error("Stopped at once; the files of this run are not complete.", "interrupted", code)
@@ -59,13 +59,13 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
 
 
 def _load_and_run(
-    job: Job, consumers: list[Progress | Trace], interrupts: Interrupts, stop_now: Callable[[], bool]
+    job: Job, progress: Progress, trace: Trace, interrupts: Interrupts, stop_now: Callable[[], bool]
 ) -> Result:
     import clipart.run  # noqa: F401 (torch and all: seconds)
 
     if interrupts.stop_now():
         raise KeyboardInterrupt
-    return job([*consumers], stop_now)
+    return job([progress, trace], stop_now, progress.trying)
 
 
 def _signal_name(number: int | None) -> str:

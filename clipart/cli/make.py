@@ -34,10 +34,10 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
 def _run(
     sink: Sink, invocation: Invocation, recipe: Recipe, outputs: dict[str, Any], seed_given: bool
 ) -> None:
-    def job(consumers: list[Consumer], stop_now: Callable[[], bool]) -> Result:
+    def job(consumers: list[Consumer], stop_now: Callable[[], bool], trying: Callable[[int], None]) -> Result:
         from clipart.run import Outputs, run
 
-        return run(recipe, Outputs(**outputs), consumers, stop_now)
+        return run(recipe, Outputs(**outputs), consumers, stop_now, trying)
 
     drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, seed_given))
 
@@ -57,11 +57,11 @@ def replay(context: typer.Context, words: list[str] | None, **given: Any) -> Non
     outputs = read_outputs(given)
     _fetch(sink, given)
 
-    def job(consumers: list[Consumer], stop_now: Callable[[], bool]) -> Result:
+    def job(consumers: list[Consumer], stop_now: Callable[[], bool], trying: Callable[[int], None]) -> Result:
         from clipart.run import Outputs, run
 
         warn_of_differences(sink, origin, recipe)
-        return run(recipe, Outputs(**outputs), consumers, stop_now)
+        return run(recipe, Outputs(**outputs), consumers, stop_now, trying)
 
     drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, recipe.seed is not None))
 

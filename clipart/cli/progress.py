@@ -31,6 +31,9 @@ class Progress:
     def __call__(self, iterate: Iterate) -> None:
         """Take in the state of the run."""
 
+    def trying(self, start: int) -> None:
+        """Take in which of the starts, from 1, is tried now."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -43,7 +46,7 @@ class Progress:
 def progress_for(sink: Sink, recipe: Recipe) -> Progress:
     """Return the progress display that fits where `sink` writes."""
     if sink.mode == "json":
-        return Events(sink)
+        return Events(sink, recipe)
     if sink.mode == "quiet":
         return Progress()
     return Bar(sink, recipe) if sink.live else Lines(sink, recipe)
@@ -98,9 +101,12 @@ class Bar(Progress):
 
     def __enter__(self) -> Self:
         self._live.start()
-        tries = f", trying {self.recipe.tries} starts" if self.recipe.tries > 1 else ""
-        self._live.update(_status(f"loading {' and '.join(self.recipe.clip)}{tries}"), refresh=True)
+        self._live.update(_status(f"loading {' and '.join(self.recipe.clip)}"), refresh=True)
         return self
+
+    def trying(self, start: int) -> None:
+        """Draw which start is tried."""
+        self._live.update(_status(f"trying start {start} of {self.recipe.tries}"), refresh=True)
 
     def __call__(self, iterate: Iterate) -> None:
         """Draw, unless that was done just now."""
@@ -137,9 +143,13 @@ class Lines(Progress):
 class Events(Progress):
     """A JSON line whenever the judge has looked."""
 
-    def __init__(self, sink: Sink) -> None:
-        self.sink = sink
+    def __init__(self, sink: Sink, recipe: Recipe) -> None:
+        self.sink, self.recipe = sink, recipe
         self._latest: Check | None = None
+
+    def trying(self, start: int) -> None:
+        """Write a line for this start."""
+        self.sink.event("trying", start=start, starts=self.recipe.tries)
 
     def __call__(self, iterate: Iterate) -> None:
         """Write a line if this look is a new one."""

@@ -30,7 +30,7 @@ class LogLine:
 
     `seconds` since the run began. `losses` is the flattened tree of the objective; NaN where the number was
     not finite. `readings` is None on the steps where the judge did not look. `stop` says on the last line why
-    there are no more.
+    there are no more. `start` says on the first one which of the starts was kept, from 1.
     """
 
     step: int
@@ -40,6 +40,7 @@ class LogLine:
     losses: Mapping[str, float] = field(default_factory=dict)
     readings: tuple[Reading, ...] | None = None
     stop: str | None = None
+    start: int | None = None
 
 
 class StepLog:
@@ -92,6 +93,8 @@ def _line(it: Iterate) -> dict[str, Any]:
             {"text": r.text, "weight": r.weight, "cosine": _number(r.cosine), "match": _number(r.match)}
             for r in it.check.readings
         ]
+    if it.step == 0:
+        line["start"] = it.start
     if it.stop is not None:
         line["stop"] = it.stop
     return line
@@ -163,6 +166,7 @@ def _parse(path: Path, number: int, raw: bytes) -> LogLine:
             losses={str(name): _read(value) for name, value in line["losses"].items()},
             readings=None if readings is None else tuple(_reading(reading) for reading in readings),
             stop=line.get("stop"),
+            start=line.get("start"),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ClipartError(f"{path}, line {number}: not a line of a clipart log.") from error
