@@ -69,6 +69,7 @@ DISTRACTORS = 1000  # words
 R10_BAR, BOTH_BAR = 85.0, 70.0  # percent
 BLIND = 30  # pictures
 TILE = 128  # pixels of a picture on a sheet
+BLIND_TILE = 256  # as large as it was made: onlookers are not asked about thumbnails
 CANVASES = {"shapes": "shapes", "pixel": "multires", "vqgan": "vqgan"}  # here, and in a recipe
 SAME = "judge = critic: its word about pictures climbed on it says nothing"
 
@@ -252,7 +253,7 @@ def write_blind(folder: Path, name: str, pictures: dict[str, Path], seed: int) -
     (folder / name).mkdir(parents=True, exist_ok=True)
     for path, prompt in zip(numbered, chosen, strict=True):
         save_png(open_picture(pictures[prompt]), path)  # the recipe in the file would tell
-    make_sheet(numbered, folder / f"{name}.png", TILE)
+    make_sheet(numbered, folder / f"{name}.png", BLIND_TILE)
     (folder / f"{name}-key.json").write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
 
 
