@@ -273,6 +273,13 @@ class Recipe(_Schema):
         """
         return 1 if self.init is not None else int(self._settled("starts"))
 
+    @property
+    def method(self) -> str:
+        """The optimiser in force: on shapes Adam, so that a small one moves as freely as a large one."""
+        if self.optimizer != "auto":
+            return self.optimizer
+        return "adam" if self.canvas == "shapes" else "sgd"
+
     def _settled(self, name: str) -> Any:
         """Return the field `name`, or what it is by itself with the critics that climb."""
         given = getattr(self, name)

@@ -82,8 +82,8 @@ class Session:
         self.shown = make_start(self.recipe, self.streams.init).to(self.device)
 
     def _propose(self) -> GradientProposer:
-        fresh = self.streams.init if self.recipe.init is None else None
-        return GradientProposer(self._canvas(self.recipe.at(1), fresh), self.recipe)
+        fresh, settings = self.streams.init if self.recipe.init is None else None, self.recipe.at(1)
+        return GradientProposer(self._canvas(settings, fresh), settings)
 
     def _try(self) -> float:
         """Return the critics' loss after the first steps from here, in hard views: the less, the surer."""

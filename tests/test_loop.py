@@ -146,6 +146,14 @@ def test_seconds_stop_the_run_with_a_fresh_check(settings: Settings) -> None:
     assert last.check.step == last.step
 
 
+def test_each_canvas_has_the_optimiser_that_suits_it(settings: Settings) -> None:
+    stages = [{"name": "cut", "share": 1, "canvas": "shapes"}, {"name": "paint", "share": 1}]
+    session = Session(make_recipe(settings | {"steps": 4, "stages": stages}))
+    found = {it.stage or it.step: type(session.proposer.optimizer) for it in go_on(session)}
+    assert found == {0: torch.optim.Adam, "cut": torch.optim.Adam, "paint": torch.optim.SGD}
+    assert make_recipe(settings | {"canvas": "shapes", "optimizer": "rmsprop"}).method == "rmsprop"
+
+
 def test_stages_change_scale_and_settings_on_the_way(settings: Settings) -> None:
     stages = [
         {"name": "static", "share": 1, "scale": 0.5, "lr": 0.1},

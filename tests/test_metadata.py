@@ -64,7 +64,7 @@ def test_other_programs_find_what_they_look_for(tmp_path: Path) -> None:
     fields = dict(field.split(": ", 1) for field in settings.split(", "))
     assert fields == {
         "Steps": "30",
-        "Sampler": RECIPE.optimizer,
+        "Sampler": "sgd",
         "Seed": "7",
         "Size": "256x256",
         "Model hash": "ababababab",

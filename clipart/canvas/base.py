@@ -32,7 +32,6 @@ class Canvas(nn.Module):
         decorrelated: take steps in Lucid's decorrelated colour space instead of RGB.
     """
 
-    optimizer = "sgd"  # that suits its parameters, unless the recipe names one
     pace = 1.0  # units of its parameters that a learning rate of 1 stands for
     start: Tensor
     to_rgb: Tensor

@@ -38,7 +38,6 @@ class ShapesCanvas(Canvas):
         count: how many there are.
     """
 
-    optimizer = "adam"  # every shape is as free to move as any other, however small
     pace = 0.25  # faster, they turn to splinters
     edge: Tensor
     power: Tensor

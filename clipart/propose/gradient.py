@@ -60,7 +60,7 @@ class GradientProposer:
 
     def __init__(self, canvas: Canvas, recipe: Recipe, retries: int = 0) -> None:
         self.canvas = canvas
-        self.method = canvas.optimizer if recipe.optimizer == "auto" else recipe.optimizer
+        self.method = recipe.method
         self.optimizer = make_optimizer(self.method, canvas, recipe.momentum)
         self.retries = retries  # so far in the run; an earlier stage may have had some
         self._image: Tensor | None = None
