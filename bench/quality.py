@@ -69,7 +69,7 @@ DISTRACTORS = 1000  # words
 R10_BAR, BOTH_BAR = 85.0, 70.0  # percent
 BLIND = 30  # pictures
 TILE = 128  # pixels of a picture on a sheet
-BLIND_TILE = 256  # as large as it was made: onlookers are not asked about thumbnails
+BLIND_TILE = 256  # the default size of a picture: onlookers are not asked about thumbnails
 CANVASES = {"shapes": "shapes", "pixel": "multires", "vqgan": "vqgan"}  # here, and in a recipe
 SAME = "judge = critic: its word about pictures climbed on it says nothing"
 

@@ -269,13 +269,13 @@ class Recipe(_Schema):
     def tries(self) -> int:
         """How many starts are tried: one where a picture is the start.
 
-        The steps of a tiny CLIP cost little, and what it makes of one start and of another differs much.
+        The steps of a tiny CLIP cost little, and from some starts it comes to a poorer picture.
         """
         return 1 if self.init is not None else int(self._settled("starts"))
 
     @property
     def method(self) -> str:
-        """The optimiser in force: on shapes Adam, so that a small one moves as freely as a large one."""
+        """The optimiser of this canvas: on shapes Adam, so that small ones move as freely as large ones."""
         if self.optimizer != "auto":
             return self.optimizer
         return "adam" if self.canvas == "shapes" else "sgd"

@@ -106,7 +106,6 @@ def resume(
     device: str | None = None,
     consumers: Sequence[Consumer] = (),
     stop_now: Callable[[], bool] = lambda: False,
-    trying: Callable[[int], None] = lambda start: None,
     tell: Callable[[str], None] = lambda notice: None,
 ) -> Result:
     """Go on with `run`, a folder or a checkpoint of one, from there, as if it had never stopped.
@@ -131,7 +130,7 @@ def resume(
     models = model_hashes(recipe)
     for notice in saved.notices(session.device, models):
         tell(notice)
-    iterates: Iterable[Iterate] = go_on(session, stop_now, trying)
+    iterates: Iterable[Iterate] = go_on(session, stop_now)
     first = next(iter(iterates))
     with ExitStack() as stack:
         if saved.ended and recipe.steps == saved.recipe.steps:

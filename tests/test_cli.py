@@ -45,6 +45,7 @@ class FakeRun:
         self.stop = "steps"
         self.during: Callable[[int], None] = lambda step: None
         self.matches = (0.0, 0.4, 0.8)
+        self.tried: tuple[int, ...] = ()
 
     def __call__(
         self,
@@ -55,6 +56,8 @@ class FakeRun:
         trying: Any = lambda start: None,
     ) -> Result:
         self.recipe, self.outputs = recipe, outputs
+        for start in self.tried:
+            trying(start)
         for step, match in enumerate(self.matches):
             self.during(step)
             readings = (Reading("apple", 1.0, match / 4 + 0.1, match), Reading("text", -0.5, 0.05, 0.02))
@@ -420,11 +423,13 @@ def test_again_makes_the_same_recipe(
 
 
 def test_json(fake: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    fake.matches = (0.0, float("nan"), 0.8)
+    fake.matches, fake.tried = (0.0, float("nan"), 0.8), (1, 2)
     assert main(["apple", "--seed", "7", "--json"]) == 0
     out, err = capsys.readouterr()
-    start, *checks, done = map(json.loads, out.splitlines())
+    start, *tries, first, second, third, done = map(json.loads, out.splitlines())
+    checks = [first, second, third]
     assert (start["event"], start["recipe"]["seed"], start["recipe"]["steps"]) == ("start", 7, 500)
+    assert tries == [{"event": "trying", "start": number, "starts": 6} for number in (1, 2)]
     assert [check["event"] for check in checks] == ["check"] * 3
     assert [check["readings"][0]["match"] for check in checks] == [0.0, None, 0.8]
     assert checks[2]["readings"][1] == {"text": "text", "weight": -0.5, "match": 0.02, "cosine": 0.05}

@@ -59,6 +59,7 @@ RUNS: dict[str, Settings] = {
     "multires": {"canvas": "multires"},
     "fourier sgd": {"canvas": "fourier", "optimizer": "sgd"},
     "camera": {"zoom": 1.05, "spin": 3.0, "pan_x": 2.0},
+    "starts": {"starts": 4},
 }
 
 
@@ -69,8 +70,11 @@ def test_a_cut_run_ends_in_the_same_picture(settings: Settings, tmp_path: Path, 
     whole = start(settings, tmp_path / "whole")
     folder = cut(settings, tmp_path / "cut", step)
     notices: list[str] = []
-    result = resume(folder, tell=notices.append)
+    starts: set[int] = set()
+    result = resume(folder, consumers=[lambda it: starts.add(it.start)], tell=notices.append)
     assert notices == []
+    assert starts == {read_log(whole.paths["log"])[0].start}
+    assert (starts == {1}) == (name != "starts")  # of several, the first is not the one that is kept
     assert (result.stop, result.steps, result.first) == ("steps", 6, step)
     assert result.paths["picture"].read_bytes() == whole.paths["picture"].read_bytes()
     lines = read_log(folder / "log.jsonl")

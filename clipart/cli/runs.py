@@ -64,10 +64,10 @@ def resume(
     saved = latest(run, sink.warn)
     recipe = extended(saved, steps, device)
 
-    def job(consumers: list[Consumer], stop_now: Callable[[], bool], trying: Callable[[int], None]) -> Result:
+    def job(consumers: list[Consumer], stop_now: Callable[[], bool], _: Callable[[int], None]) -> Result:
         from clipart.run import resume as go_on
 
-        return go_on(saved, steps, device, consumers, stop_now, trying, sink.warn)
+        return go_on(saved, steps, device, consumers, stop_now, sink.warn)
 
     drive(sink, recipe, job, lambda result: again(["replay", str(run)], recipe, seed_given=True))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from clipart.iterates import Iterate
     from clipart.session import Session
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = "checkpoints"
 KEPT = 2
 GAP = 5.0  # seconds from one checkpoint to the next, at least

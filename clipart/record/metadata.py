@@ -102,7 +102,7 @@ def infotext(origin: Origin) -> str:
     first = recipe.clip[0]
     values = {
         "Steps": recipe.steps,
-        "Sampler": recipe.method,
+        "Sampler": recipe.at(recipe.steps).method,
         "Seed": recipe.seed,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": next(iter(origin.models.values()), "")[:10],
