@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from training import align, data, distil, export, finished, losses, model, runtime, train, words
+from training import align, broken, data, distil, export, finished, losses, model, runtime, train, words
 from training.checkpoint import averaged, facts_of, load_state, save_state
 
 
@@ -108,6 +108,71 @@ def test_two_things_stand_apart() -> None:
     assert both.sum() < 0.25 * one.sum()
 
 
+def test_tiles_change_places_and_nothing_is_lost() -> None:
+    layer = torch.rand(40, 4, 64, 64)
+    for count in (2, 4):
+        found = broken.shuffled(layer, count, torch.Generator().manual_seed(0))
+        side = 64 // count
+        for one, other in zip(layer, found, strict=True):
+            before = {tile.numpy().tobytes() for tile in _tiles(one, side)}
+            assert {tile.numpy().tobytes() for tile in _tiles(other, side)} == before
+        moved = (found != layer).flatten(1).any(1)
+        assert moved.float().mean() > 0.8  # of 24 orders of four tiles one is the old one
+
+
+def _tiles(layer: torch.Tensor, side: int) -> list[torch.Tensor]:
+    return [column.contiguous() for row in layer.split(side, 1) for column in row.split(side, 2)]
+
+
+def test_what_is_hollow_has_lost_half_and_what_is_bent_is_elsewhere() -> None:
+    rng = torch.Generator().manual_seed(0)
+    layer = data.warp(
+        torch.ones(60, 4, 80, 80), torch.tensor([[2.0, 0, 0], [0, 2.0, 0]]).expand(60, 2, 3), 64
+    )
+    left = broken.hollow(layer, rng)[layer > 0.99]
+    assert 0.4 < left.mean() < 0.6
+    assert ((left < 0.1) | (left > 0.9)).float().mean() > 0.6  # gone or there, not dimmed
+    bent = broken.bent(layer, rng)
+    assert 0.3 < (bent - layer).abs().sum() / layer.sum() < 1.7
+    assert bent.max() <= 1 + 1e-5
+
+
+def test_drawings_out_of_joint_are_the_first_of_the_batch(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures, look = data.Pictures(drawn, held_out=False), data.Look(broken_share=0.5)
+    warped, given = [], []
+    monkeypatch.setattr(data, "warp", lambda *a, warp=data.warp: warped.append(warp(*a)) or warped[-1])
+    monkeypatch.setattr(data, "break_up", lambda layer, _: given.append(layer.clone()) or 1 - layer)
+    batch = data.draw_batch(pictures, 12, look, torch.Generator().manual_seed(0))
+    assert batch.views.shape == (12, 3, 64, 64)
+    assert batch.broken.shape == (6, 3, 64, 64)
+    assert 0 <= batch.broken.min() < batch.broken.max() <= 1
+    assert torch.equal(given[0], warped[0][:6])
+
+
+def test_drawings_are_broken_in_every_way() -> None:
+    layer, rng = torch.rand(12, 4, 64, 64), torch.Generator().manual_seed(0)
+    found = broken.break_up(layer, rng)
+    assert found.shape == layer.shape
+    assert ((found - layer).abs().flatten(1).mean(1) > 0.05).float().mean() > 0.8
+    for first, last, side in ((0, 2, 32), (2, 4, 16)):
+        for one, other in zip(layer[first:last], found[first:last], strict=True):
+            before = {tile.numpy().tobytes() for tile in _tiles(one, side)}
+            assert {tile.numpy().tobytes() for tile in _tiles(other, side)} == before
+    assert (found[8:] <= layer[8:]).all()  # what fades away only loses
+    assert not (found[4:8] <= layer[4:8]).all()
+    assert len(broken.break_up(layer[:0], rng)) == 0
+
+
+def test_the_alignment_sees_nothing_harsher_than_the_tower_did() -> None:
+    for tower in model.TOWERS.values():
+        look = align.kinder(tower.look)
+        assert look.noise <= tower.look.noise
+        assert look.erase_share <= tower.look.erase_share
+        assert look.broken_share == 0
+
+
 def test_glyphs_take_a_named_colour() -> None:
     layer = torch.zeros(2, 4, 4, 4)
     layer[:, 3] = 1
@@ -151,6 +216,19 @@ def test_a_picture_of_two_things_is_to_lie_between_both_their_names() -> None:
     between, first, wrong = loss([1, 1, 0, 0], 0, 1), loss([1, 0, 0, 0], 0, 1), loss([0, 0, 1, 0], 0, 1)
     assert between < first < wrong
     assert loss([1, 0, 0, 0], 0, 0) < loss([1, 1, 0, 0], 0, 0)  # one thing: only its own name
+
+
+def test_what_is_out_of_joint_is_not_to_be_called_by_its_name() -> None:
+    rng = torch.Generator().manual_seed(0)
+    image, text, bank = (model.unit(torch.randn(n, 8, generator=rng)) for n in (3, 3, 5))
+    near = losses.near_names(torch.eye(4)[:3, None], torch.eye(4)[[3, 3, 1, 3, 3]])
+    assert near.nonzero().tolist() == [[1, 2]]
+    found, wanted = losses.broken_loss(image, text, near, bank, torch.tensor(7.0)), []
+    for i in range(3):
+        rivals = [(7 * image[i] @ bank[k]).exp() for k in range(5) if not near[i, k]]
+        mine = (7 * image[i] @ text[i]).exp()
+        wanted.append(-torch.log(1 - mine / (mine + sum(rivals))))
+    assert found.item() == pytest.approx(sum(wanted).item() / 3, rel=1e-5)
 
 
 def test_checkpoint_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
@@ -273,7 +351,7 @@ def test_nothing_in_a_batch_waits_for_the_host(drawn: Path) -> None:
             return func(*args, **(kwargs or {}))
 
     with Watch():
-        batch = data.draw_batch(pictures, 32, data.Look(), rng)
+        batch = data.draw_batch(pictures, 32, data.Look(broken_share=0.4), rng)
         image = torch.nn.functional.normalize(torch.randn(32, 8, generator=rng), dim=1)
         losses.clip_loss(image, image, batch.concept, batch.caption, torch.eye(32), torch.tensor(10.0))
     assert "grid_sampler_2d" in seen
@@ -450,7 +528,9 @@ def test_a_random_model_loads_as_an_ordinary_open_clip_model(name: str, tmp_path
     image = model.ImageTower(tower, torch.zeros(1, 384), torch.tensor([0])).eval()
     vocabulary = torch.tensor([0, 550, 736, 3055, 49406, 49407])
     aligned = align.Aligned(image, distil.Student(vocabulary))
-    export.write(export.combine(image.state_dict(), aligned.state_dict()), tower, tmp_path / name)
+    export.write(
+        export.combine(image.state_dict(), export.text_side(aligned.state_dict())), tower, tmp_path / name
+    )
     export.write_sums(tmp_path / name)
     size = (tmp_path / name / "open_clip_model.safetensors").stat().st_size
     assert 0 < size - expected_bytes(tower) < 40_000
@@ -473,7 +553,7 @@ def test_a_run_may_begin_with_a_finished_model(tmp_path: Path) -> None:
     for weight in old.visual.requires_grad_(False).parameters():
         weight.mul_(1.1)
     aligned = align.Aligned(old, distil.Student(vocabulary))
-    export.write(export.combine(old.state_dict(), aligned.state_dict()), tower, tmp_path)
+    export.write(export.combine(old.state_dict(), export.text_side(aligned.state_dict())), tower, tmp_path)
 
     texts = ["a red apple", "tart", "the sun", "pie", "moon", "cat"]
     said = finished.encode(tmp_path, texts)
@@ -490,3 +570,49 @@ def test_a_run_may_begin_with_a_finished_model(tmp_path: Path) -> None:
     tokens = torch.tensor([[4, 1, 5], [4, 3, 5]])  # rows of the vocabulary
     with torch.no_grad():
         assert torch.allclose(student(tokens), aligned.student(tokens), atol=1e-2)
+
+
+def test_a_kept_text_side_fits_the_finished_text_tower(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tower = replace(model.TOWERS["tiny"], timm="test_resnet")
+    monkeypatch.setattr(train, "DATA", drawn)
+    monkeypatch.setitem(model.TOWERS, "tiny", tower)
+    image = model.ImageTower(tower, torch.zeros(1, 384), torch.tensor([0])).eval()
+    aligned = align.Aligned(image, distil.Student(torch.tensor([0, 550, 736, 3055, 49406, 49407])))
+    old, run, new = tmp_path / "old", tmp_path / "run", tmp_path / "new"
+    export.write(export.combine(image.state_dict(), export.text_side(aligned.state_dict())), tower, old)
+    monkeypatch.setattr("sys.argv", ["train", "--tower", "tiny", "--run", str(run), "--from", str(old), "--keep-text", "--eps", "2",
+                                     "--device", "cpu", "--workers", "1", "--batch", "12", "--bank", "0", "--minutes", "10"])  # fmt: skip
+    calls = iter([False] * 3 + [True])
+    monkeypatch.setattr(runtime.Clock, "called_off", lambda _: next(calls))
+    radii, step = [], train.train_step
+    monkeypatch.setattr(train, "train_step", lambda *a: radii.append(a[5]) or step(*a))
+    train.main()
+    assert radii == [2.0] * 3
+    monkeypatch.setattr("sys.argv", ["export", "--tower", "tiny", "--image", str(run), "--text", str(old), "--out", str(new)])  # fmt: skip
+    export.main()
+
+    before, after = finished.load_finished(old), finished.load_finished(new)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(export.is_image(name) for name in changed)
+    # the names that the run trained against are what the finished text tower says, and have not moved
+    pictures = data.Pictures(drawn, held_out=False)
+    names = data.picture_names(drawn)
+    teacher = data.load_teacher(drawn)
+    trained = model.ImageTower(tower, teacher, names)
+    trained.load_state_dict(averaged(run))
+    said = finished.encode(new, pictures.texts)
+    fresh = model.ImageTower(tower, teacher, names)
+    finished.begin_image(fresh, old, teacher, said)
+    for side in ("map", "own"):
+        assert torch.equal(getattr(trained, side).weight, getattr(fresh, side).weight)
+    with torch.no_grad():
+        assert torch.allclose(trained.text(teacher[names], names), said[names], atol=1e-3)
+
+
+def test_there_is_no_text_to_keep_without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["train", "--keep-text"])
+    with pytest.raises(SystemExit, match="2"):
+        train.main()

@@ -205,12 +205,19 @@ def main() -> None:
     align(args)
 
 
+def kinder(look: Look) -> Look:
+    """Nearly clean views of whole drawings, for captions to be matched with."""
+    return replace(
+        look, noise=min(look.noise, 0.1), erase_share=min(look.erase_share, 0.05), broken_share=0.0
+    )
+
+
 def align(args: argparse.Namespace) -> None:
     device, tower = pick_device(args.device), TOWERS[args.tower]
     teacher = load_teacher(DATA).to(device)
     image = load_image(args.image, tower, teacher)
     pictures = Pictures(DATA, held_out=False, split=tower.split, device=device, limit=args.limit)
-    look = replace(tower.look, noise=0.1, erase_share=0.05)  # kinder: nearly clean views
+    look = kinder(tower.look)
     path, step = args.run / "views.safetensors", str(facts_of(args.image)["step"])
     drawn = draw_embeddings(image, pictures, look, args.views, path, step)
     held = Pictures(DATA, held_out=True, device=device, limit=args.limit)

@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
+from training.broken import break_up
+from training.runtime import normal, uniform
 from training.sources import SOURCES
 from training.words import COLOURS
 
@@ -32,13 +34,15 @@ MAX_CAPTIONS = 24
 @dataclass
 class Batch:
     """`views` (B, 3, S, S) in [0, 1]; `caption` (B,) rows of the teacher; `names` (B, 2) rows of the names of both things, the
-    same one twice where there is only one; `concept` (B,), below 0 for scenes of two.
+    same one twice where there is only one; `concept` (B,), below 0 for scenes of two. `broken` (N, 3, S, S) are the first N
+    drawings again, out of joint.
     """
 
     views: torch.Tensor
     caption: torch.Tensor
     names: torch.Tensor
     concept: torch.Tensor
+    broken: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,11 @@ def cumulative(weight: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Look:
-    """How views are made. The defaults are the corruptions of the generator loop."""
+    """How views are made. The defaults are the corruptions of the generator loop.
+
+    `broken_share` of a batch comes a second time, out of joint: its first drawings. The scenes of two, `scene_share`, are its
+    last ones, and the two shares must sum to 1 at most.
+    """
 
     size: int = 64
     scene_share: float = 0.18
@@ -167,16 +175,7 @@ class Look:
     erase_share: float = 0.15
     noise_share: float = 0.6
     blur_share: float = 0.2
-
-
-def uniform(*shape: int, rng: torch.Generator) -> torch.Tensor:
-    """Numbers in [0, 1) on the generator's device."""
-    return torch.rand(*shape, generator=rng, device=rng.device)
-
-
-def normal(*shape: int, rng: torch.Generator) -> torch.Tensor:
-    """Standard normal numbers on the generator's device."""
-    return torch.randn(*shape, generator=rng, device=rng.device)
+    broken_share: float = 0.0
 
 
 def some_of(count: int, share: float, rng: torch.Generator) -> torch.Tensor:
@@ -211,8 +210,9 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     layer = warp(layer, theta, look.size)
     if n_scenes:
         layer[last] = over(warp(layer2, theta2, look.size), layer[last])
-    views = composite(layer, backgrounds(count, look.size, rng))
-    return Batch(corrupt(views, look, rng), caption, names, concept)
+    layer = torch.cat([layer, break_up(layer[: round(count * look.broken_share)], rng)])
+    views = corrupt(composite(layer, backgrounds(len(layer), look.size, rng)), look, rng)
+    return Batch(views[:count], caption, names, concept, views[count:])
 
 
 def take(pictures: Pictures, index: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

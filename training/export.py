@@ -2,6 +2,7 @@
 
     python -m training.export --tower tiny
     python -m training.export --tower judge
+    python -m training.export --tower tiny --text clipart/models/tiny     (after training.train --keep-text)
 
 Writes `open_clip_config.json` and `open_clip_model.safetensors`, each by rename, after loading them back through
 open_clip, and their SHA-256 in `SHA256SUMS`.
@@ -20,19 +21,32 @@ from safetensors.torch import save_file
 
 from clipart.models.home import sha256
 from training.checkpoint import averaged, part
+from training.finished import load_finished
 from training.model import IMAGE_SIZE, MEAN, STD, TOWERS, Tower, clip_config, text_config
 
 
-def combine(image: dict[str, torch.Tensor], aligned: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """State of an open_clip CLIP, float32, out of the averaged weights of `training.train` and `training.align`."""
-    out = {k: v for k, v in image.items() if k.startswith("visual.")}
+def is_image(name: str) -> bool:
+    """Whether a tensor of an open_clip CLIP is of the image tower."""
+    return name.startswith("visual.")
+
+
+def combine(image: dict[str, torch.Tensor], text: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """State of an open_clip CLIP: the image tower of one state, all else of another.
+
+    So the scale is that of clean views, which the alignment learnt; under attack a run learns a lower one.
+    """
+    rest = {name: value for name, value in text.items() if not is_image(name)}
+    return rest | {name: value for name, value in image.items() if is_image(name)}
+
+
+def text_side(aligned: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The text tower and the scale of an open_clip CLIP, float32, out of the averaged weights of `training.align`."""
     text = part(aligned, "student.tower.")
     rows = text["token_embedding.weight"]
     table = torch.zeros(text_config()["vocab_size"], rows.shape[1])  # tokens never used say nothing
     table[aligned["student.vocabulary"]] = rows
-    out |= text | {"token_embedding.weight": table}
-    out["logit_scale"] = aligned["scale"].clamp(max=torch.tensor(40.0).log().item())
-    return out
+    scale = aligned["scale"].clamp(max=torch.tensor(40.0).log().item())
+    return text | {"token_embedding.weight": table, "logit_scale": scale}
 
 
 def config(tower: Tower, width: int) -> dict[str, object]:
@@ -97,8 +111,12 @@ def main() -> None:
     parser.add_argument(
         "--image", type=Path, help="run of training.train; default: training/runs/TOWER, as trained"
     )
-    parser.add_argument(
+    words = parser.add_mutually_exclusive_group()
+    words.add_argument(
         "--aligned", type=Path, help="run of training.align; default: training/runs/TOWER-aligned"
+    )
+    words.add_argument(
+        "--text", type=Path, metavar="MODEL", help="take the text tower of this finished model"
     )
     parser.add_argument("--out", type=Path, help="default: the tower's folder in clipart/models")
     args = parser.parse_args()
@@ -106,7 +124,8 @@ def main() -> None:
     image = args.image or Path("training/runs") / args.tower
     aligned = args.aligned or Path("training/runs") / f"{args.tower}-aligned"
     out = args.out or Path(tower.out)
-    write(combine(averaged(image), averaged(aligned)), tower, out)
+    text = load_finished(args.text) if args.text else text_side(averaged(aligned))
+    write(combine(averaged(image), text), tower, out)
     write_sums(out)
     print(json.dumps({"out": str(out), "bytes": (out / "open_clip_model.safetensors").stat().st_size}))
 

@@ -1,8 +1,9 @@
-"""The contrastive loss with several positives, and the mask of captions that are too alike to be called wrong."""
+"""The contrastive loss with several positives, the mask of captions too alike to be called wrong, and unlikelihood."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
 
 def multi_positive(
@@ -44,10 +45,26 @@ def bank_loss(
     positives, and is to lie between them. `own` (B, N) marks those names in the bank; names near its caption or its names are
     ignored too.
     """
-    near = (own_teacher @ bank_teacher.T > alike).any(1)
-    ignored = own | (teacher @ bank_teacher.T > alike) | near
+    ignored = own | (teacher @ bank_teacher.T > alike) | near_names(own_teacher, bank_teacher, alike)
     right = scale * (image[:, None] * texts).sum(2)
     logits = torch.cat([right, scale * image @ bank.T], 1)
     positive = torch.zeros_like(logits, dtype=torch.bool)
     positive[:, : right.shape[1]] = True
     return multi_positive(logits, positive, torch.cat([positive[:, : right.shape[1]], ignored], 1))
+
+
+def near_names(own_teacher: torch.Tensor, bank_teacher: torch.Tensor, alike: float = 0.8) -> torch.Tensor:
+    """(B, N): which names of the bank, by the teacher's (N, 384), say what one of a picture's, (B, K, 384), says."""
+    return (own_teacher @ bank_teacher.T > alike).any(1)
+
+
+def broken_loss(
+    image: torch.Tensor, text: torch.Tensor, near: torch.Tensor, bank: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
+    """How sure the drawings out of joint are of their names: the mean of -log(1 - p) (unlikelihood, arXiv 1908.04319).
+
+    `image` and `text`, unit (B, D), belong together; `near` (B, N) marks what says the same in the bank of names, unit (N, D),
+    which has others too. p is the name's share of the softmax over it and those others.
+    """
+    others = (scale * image @ bank.T).masked_fill(near, float("-inf")).logsumexp(1)
+    return F.softplus(scale * (image * text).sum(1) - others).mean()

@@ -49,6 +49,16 @@ def reseed(rng: torch.Generator, *key: int) -> torch.Generator:
     return rng.manual_seed(int.from_bytes(digest[:4], "big"))
 
 
+def uniform(*shape: int, rng: torch.Generator) -> torch.Tensor:
+    """Numbers in [0, 1) on the generator's device."""
+    return torch.rand(*shape, generator=rng, device=rng.device)
+
+
+def normal(*shape: int, rng: torch.Generator) -> torch.Tensor:
+    """Standard normal numbers on the generator's device."""
+    return torch.randn(*shape, generator=rng, device=rng.device)
+
+
 def log(run: Path, line: dict[str, object]) -> None:
     """Print a line of the learning curve, and add it to `log.jsonl` in the run's folder."""
     text = json.dumps(line)

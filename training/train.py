@@ -29,11 +29,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from training.checkpoint import load_state, save_averaged, save_state
-from training.data import Pictures, draw_batch, load_teacher, normal, picture_names, plain_views, uniform
+from training.data import Pictures, draw_batch, load_teacher, picture_names, plain_views
 from training.finished import begin_image, encode
-from training.losses import bank_loss, clip_loss
+from training.losses import bank_loss, broken_loss, clip_loss, near_names
 from training.model import TOWERS, ImageTower, Tower, unit
-from training.runtime import Clock, add_arguments, autocast, log, pick_device, reseed
+from training.runtime import Clock, add_arguments, autocast, log, normal, pick_device, reseed, uniform
 from training.sources import DATA
 
 
@@ -200,6 +200,9 @@ def train(rank: int, args: argparse.Namespace) -> None:
     model = ImageTower(tower, teacher, picture_names(DATA)).to(device, memory_format=torch.channels_last)
     if args.begin:
         begin_image(model, args.begin, teacher, encode(args.begin, pictures.texts))
+    if args.keep_text:
+        model.map.requires_grad_(False)
+        model.own.requires_grad_(False)
     ema = copy.deepcopy(model).eval()
     if args.compile:
         model.visual.compile()
@@ -232,6 +235,8 @@ def train(rank: int, args: argparse.Namespace) -> None:
         if not more:
             break
         rate, eps = schedule(progress, step, args.rate, tower)
+        if args.eps is not None:
+            eps = args.eps
         for group in optimiser.param_groups:
             group["lr"] = rate
         reseed(rng, args.seed, rank, step)
@@ -251,21 +256,27 @@ def train_step(
     """One batch, attacked if eps > 0, and one step of the optimiser; the loss, not waited for."""
     model.train()
     batch = draw_batch(pictures, args.batch, TOWERS[args.tower].look, rng)
-    views = batch.views.contiguous(memory_format=torch.channels_last)
+    whole = len(batch.views)
+    views = torch.cat([batch.views, batch.broken]).contiguous(memory_format=torch.channels_last)
     bank = names
     if args.bank:
         bank = names[torch.randint(len(names), (args.bank,), generator=rng, device=rng.device)]
     t_caption, t_names, t_bank = teacher[batch.caption], teacher[batch.names], teacher[bank]
     own = (batch.names[:, :, None] == bank).any(1)
+    joints = len(batch.broken)
+    near = own[:joints] | near_names(t_names[:joints], t_bank)
 
     def loss_of(
         image: torch.Tensor, text: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor, scale: torch.Tensor
     ) -> torch.Tensor:
-        """The drawn captions among the batch, and the names of what is there against a bank of other names."""
-        image = image.float()
+        """The drawn captions among the batch, the names of what is there against a bank, and what is out of joint."""
+        image, broken = image.float().tensor_split([whole])
         among = clip_loss(image, text, batch.concept, batch.caption, t_caption, scale)
         against = bank_loss(image, right, own, wrong, t_caption, t_names, t_bank, scale)
-        return args.captions * among + (1 - args.captions) * against
+        loss = args.captions * among + (1 - args.captions) * against
+        if joints:
+            loss = loss + args.broken * broken_loss(broken, right[:joints, 0], near, wrong, scale)
+        return loss
 
     text, right, wrong = model.text(t_caption), model.text(t_names, batch.names), model.text(t_bank, bank)
     scale = model.scale.exp().clamp(max=40.0)
@@ -309,9 +320,22 @@ def main() -> None:
         "--from", dest="begin", type=Path, metavar="MODEL", help="a new run begins with this finished model"
     )
     parser.add_argument("--workers", type=int, help="processes: 1 on a GPU; one a core on a CPU, default 2")
-    parser.add_argument("--batch", type=int, help="views a worker and step; 1,024 on a GPU, 64 on a CPU")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        help="views a worker and step, besides those out of joint; 1,024 on a GPU, 64 on a CPU",
+    )
     parser.add_argument(
         "--bank", type=int, help="names drawn per step as extra wrong answers; 0 takes all, as on a GPU"
+    )
+    parser.add_argument("--broken", type=float, default=0.5, help="weight of the drawings out of joint")
+    parser.add_argument(
+        "--eps", type=float, help="largest radius of the attack throughout, in place of the tower's schedule"
+    )
+    parser.add_argument(
+        "--keep-text",
+        action="store_true",
+        help="with --from: leave names and captions where they begin, and need no alignment",
     )
     parser.add_argument("--captions", type=float, default=0.5, help="share of the captions' loss, in [0, 1]")
     parser.add_argument("--rate", type=float, help="2e-3 for 128 views, more for more, at most 4e-3")
@@ -321,6 +345,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     args = parser.parse_args()
+    if args.keep_text and not args.begin:
+        parser.error("--keep-text: there is no text side to keep without --from MODEL")
     fill_in(args)
     start(args, train)
 

@@ -29,9 +29,9 @@ from torch import nn
 from clipart.canvas.base import clamp_with_grad
 from clipart.models.vqgan import METADATA, VqganConfig, build_network, load_vqgan
 from training.checkpoint import load_state, save_state
-from training.data import Pictures, composite, paint, placements, some_of, uniform, warp
+from training.data import Pictures, composite, paint, placements, some_of, warp
 from training.export import write_sums
-from training.runtime import Clock, add_arguments, autocast, log, pick_device, reseed
+from training.runtime import Clock, add_arguments, autocast, log, pick_device, reseed, uniform
 from training.sources import DATA, SOURCES
 from training.train import average, go_on, meet, share_gradients, start
 from training.words import WordNet, clean
