@@ -59,7 +59,7 @@ RUNS: dict[str, Settings] = {
     "multires": {"canvas": "multires"},
     "fourier sgd": {"canvas": "fourier", "optimizer": "sgd"},
     "camera": {"zoom": 1.05, "spin": 3.0, "pan_x": 2.0},
-    "starts": {"starts": 4},
+    "starts": {"starts": 4, "seed": 2},
 }
 
 
