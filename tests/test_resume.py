@@ -222,7 +222,7 @@ def test_a_broken_one_gives_way_to_the_one_before(settings: Settings, tmp_path: 
 @pytest.mark.parametrize(
     ("header", "says"),
     [
-        ({"format": 2}, "format 2; this clipart reads 1"),
+        ({"format": 1}, "format 1; this clipart reads 2"),
         ({"format": None}, "format None"),
         ({"recipe": {"prompt": "a", "stpes": 1}}, "cannot be read"),
         ({"recipe": []}, "cannot be read"),
