@@ -36,16 +36,13 @@ def clip_loss(
 
 
 def bank_loss(
-    image: torch.Tensor, texts: torch.Tensor, own: torch.Tensor, bank: torch.Tensor, teacher: torch.Tensor, own_teacher: torch.Tensor,
-    bank_teacher: torch.Tensor, scale: torch.Tensor, *, alike: float = 0.8,
-) -> torch.Tensor:  # fmt: skip
+    image: torch.Tensor, texts: torch.Tensor, ignored: torch.Tensor, bank: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
     """Each image (B, D) against the names of what is in it and a bank of names (N, D) as wrong answers.
 
-    `texts` (B, K, D) are the names' embeddings and `own_teacher` (B, K, 384) the teacher's: a picture of two things has two
-    positives, and is to lie between them. `own` (B, N) marks those names in the bank; names near its caption or its names are
-    ignored too.
+    `texts` (B, K, D) are the names' embeddings: a picture of two things has two positives, and is to lie between them.
+    `ignored` (B, N) marks what is no wrong answer in the bank: those names, and what is near them or the caption.
     """
-    ignored = own | (teacher @ bank_teacher.T > alike) | near_names(own_teacher, bank_teacher, alike)
     right = scale * (image[:, None] * texts).sum(2)
     logits = torch.cat([right, scale * image @ bank.T], 1)
     positive = torch.zeros_like(logits, dtype=torch.bool)
@@ -54,7 +51,7 @@ def bank_loss(
 
 
 def near_names(own_teacher: torch.Tensor, bank_teacher: torch.Tensor, alike: float = 0.8) -> torch.Tensor:
-    """(B, N): which names of the bank, by the teacher's (N, 384), say what one of a picture's, (B, K, 384), says."""
+    """(B, N): which names of the bank, by the teacher's (N, 384), say what one of a picture's texts, (B, K, 384), says."""
     return (own_teacher @ bank_teacher.T > alike).any(1)
 
 

@@ -263,8 +263,9 @@ def train_step(
         bank = names[torch.randint(len(names), (args.bank,), generator=rng, device=rng.device)]
     t_caption, t_names, t_bank = teacher[batch.caption], teacher[batch.names], teacher[bank]
     own = (batch.names[:, :, None] == bank).any(1)
+    near = own | near_names(t_names, t_bank)
+    ignored = near | near_names(t_caption[:, None], t_bank)
     joints = len(batch.broken)
-    near = own[:joints] | near_names(t_names[:joints], t_bank)
 
     def loss_of(
         image: torch.Tensor, text: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor, scale: torch.Tensor
@@ -272,10 +273,10 @@ def train_step(
         """The drawn captions among the batch, the names of what is there against a bank, and what is out of joint."""
         image, broken = image.float().tensor_split([whole])
         among = clip_loss(image, text, batch.concept, batch.caption, t_caption, scale)
-        against = bank_loss(image, right, own, wrong, t_caption, t_names, t_bank, scale)
+        against = bank_loss(image, right, ignored, wrong, scale)
         loss = args.captions * among + (1 - args.captions) * against
         if joints:
-            loss = loss + args.broken * broken_loss(broken, right[:joints, 0], near, wrong, scale)
+            loss = loss + args.broken * broken_loss(broken, right[:joints, 0], near[:joints], wrong, scale)
         return loss
 
     text, right, wrong = model.text(t_caption), model.text(t_names, batch.names), model.text(t_bank, bank)
