@@ -182,6 +182,49 @@ def test_glyphs_take_a_named_colour() -> None:
     assert layer[1, :3].sum() == 0
 
 
+def test_dyes_turn_hues_and_nothing_else() -> None:
+    rng = torch.Generator().manual_seed(0)
+    layer = torch.rand(64, 4, 3, 3, generator=rng)
+    layer[:, :3] *= 0.6 * layer[:, 3:]
+    some = torch.arange(64) % 2 == 0
+    dyed = layer.clone()
+    data.dye(dyed, some, rng)
+    assert torch.equal(dyed[~some], layer[~some])
+    assert torch.equal(dyed[:, 3], layer[:, 3])
+    assert (dyed[:, :3] >= 0).all()
+    assert (dyed[:, :3] <= dyed[:, 3:]).all()
+    assert ((dyed - layer).abs().amax((1, 2, 3))[some] > 0.001).all()
+    grey = (dyed[:, :3].amax(1) - dyed[:, :3].amin(1)).amax((1, 2)) < 1e-5
+    assert 1 <= grey.sum() <= 12
+    was = layer[grey][:, :3]
+    luma = (torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1) * was).sum(1)
+    assert (dyed[grey][:, 0] - luma).abs().max() < 1e-5
+
+
+def test_what_a_name_calls_red_stays_red(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = data.Pictures(drawn, held_out=False)
+    assert pictures.keeps_colour.tolist() == pictures.glyph.tolist()
+    pictures.keeps_colour[0] = True
+    asked = []
+    monkeypatch.setattr(data, "dye", lambda layer, some, rng: asked.append(some))
+    index = torch.arange(6).repeat(50)
+    data.take(pictures, index, data.Look(dye_share=0.5), torch.Generator().manual_seed(0))
+    share = asked[0].float().view(50, 6).mean(0)
+    assert (share[pictures.keeps_colour] == 0).all()
+    assert (share[~pictures.keeps_colour] - 0.5).abs().max() < 0.2
+    data.take(pictures, index, data.Look(), torch.Generator().manual_seed(0))
+    assert len(asked) == 1
+
+
+def test_a_split_weighs_groups_and_silhouettes() -> None:
+    split = data.Split(groups=((1, 3.0),), silhouettes=2.0)
+    plain = {"set": "noto", "group": 4, "weight": 0.5}
+    assert split.weight(plain) == 0.5
+    assert split.weight(plain | {"group": 1}) == 1.5
+    assert split.weight(plain | {"set": "Symbola", "group": 1}) == 3.0
+    assert split.weight(plain | {"set": "mdi", "group": None}) == 0.5
+
+
 def test_multi_positive_against_a_loop() -> None:
     rng = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 7, generator=rng)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import resvg_py
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 from training import words
@@ -58,7 +59,7 @@ NO_GLYPH = frozenset(
 
 @dataclass
 class Job:
-    """One picture to render: SVG text, or the path of a WebP or SVG file."""
+    """One picture to render: SVG text, the path of a WebP or SVG file, or SVG text with the path of its font."""
 
     svg: str
     path: str
@@ -84,10 +85,10 @@ class Record:
 
 def fetch(root: Path) -> None:
     """Install the npm packages and unpack the Debian ones under `root`. Does nothing when it has done the same before."""
-    npm = [f"{s.package}@{s.version}" for s in SOURCES if s.kind != "clipart"] + [
+    npm = [f"{s.package}@{s.version}" for s in SOURCES if not s.debian] + [
         f"{EMOJI_WORDS[0]}@{EMOJI_WORDS[1]}"
     ]
-    debian = [f"openclipart-svg={SOURCES[-1].version}", f"{WORDNET[0]}={WORDNET[1]}"]
+    debian = [f"{s.package}={s.version}" for s in SOURCES if s.debian] + [f"{WORDNET[0]}={WORDNET[1]}"]
     wanted = "\n".join(npm + debian)
     if (root / "done").exists() and (root / "done").read_text() == wanted:
         return
@@ -117,6 +118,9 @@ class Emoji:
             self.by_hex[_hex(entry["hexcode"])] = entry
             self.by_name[_squash(entry["label"])] = entry
 
+    def __iter__(self) -> Iterator[dict]:
+        return iter(self.by_hex.values())
+
     def find(self, name: str, code: str | None) -> dict | None:
         name = name.replace("flag-for-", "flag-")
         return (self.by_hex.get(_hex(code)) if code else None) or self.by_name.get(_squash(name))
@@ -132,7 +136,7 @@ def _squash(name: str) -> str:
 
 def iconify(root: Path, source: Source) -> Iterator[tuple[str, str, str | None]]:
     """(name, svg, code points or None) of every icon of an Iconify package."""
-    folder = root / "node_modules" / source.package
+    folder = package(root, source)
     data = json.loads((folder / "icons.json").read_text())
     chars = folder / "chars.json"
     codes = {v: k for k, v in json.loads(chars.read_text()).items()} if chars.exists() else {}
@@ -148,13 +152,35 @@ def iconify(root: Path, source: Source) -> Iterator[tuple[str, str, str | None]]
         yield name, svg, codes.get(name)
 
 
+def package(root: Path, source: Source) -> Path:
+    """The folder into which `fetch` has unpacked the package of `source`."""
+    return root / "debian" if source.debian else root / "node_modules" / source.package
+
+
+def typed(root: Path, source: Source, emoji: Emoji) -> Iterator[tuple[str, str, str | None]]:
+    """(name, svg, code points) of every emoji that the font of `source` has."""
+    has = TTFont(package(root, source) / source.file).getBestCmap()
+    for entry in emoji:
+        codes = [code for code in entry["hexcode"].split("-") if code != "FE0F"]
+        if any(int(code, 16) not in has for code in codes) or (len(codes) > 1 and not source.joins):
+            continue
+        svg = (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 320 320"><text x="30" y="200" font-size="120" '
+            f'font-family="{source.name}">{"".join(f"&#x{code};" for code in codes)}</text></svg>'
+        )
+        yield entry["label"], svg, entry["hexcode"]
+
+
 def emoji_jobs(
     root: Path, source: Source, emoji: Emoji, wordnet: words.WordNet, taken: frozenset[str]
 ) -> Iterator[Job]:
     """Emoji sets. Skin tones are left out, keycaps and most symbols too."""
     if source.kind == "webp":
-        folder = root / "node_modules" / source.package / "assets"
+        folder = package(root, source) / "assets"
         items = [(p.stem, "", p.stem, str(p)) for p in sorted(folder.glob("*.webp"))]
+    elif source.kind == "font":
+        font = str(package(root, source) / source.file)
+        items = [(name, svg, code, font) for name, svg, code in typed(root, source, emoji)]
     else:
         items = [(name, svg, code, "") for name, svg, code in iconify(root, source)]
     seen: set[str] = set()
@@ -170,6 +196,8 @@ def emoji_jobs(
             continue
         seen.add(label)
         group = entry["group"]
+        if source.kind == "font" and group == 9:  # flags are letters there
+            continue
         caps = words.captions(
             label,
             wordnet,
@@ -330,8 +358,13 @@ def render(job: tuple[str, str]) -> tuple[bytes, str | None] | None:
             image = Image.open(path).convert("RGBA").resize((160, 160), Image.Resampling.BOX)
         else:
             text = svg or Path(path).read_text("utf-8", errors="replace")
-            width = 160 if svg else 480  # clip art is often small on its page
-            png = bytes(resvg_py.svg_to_bytes(svg_string=text, width=width, dpi=96, skip_system_fonts=True))
+            width = 160 if svg and not path else 480  # clip art is often small on its page, and so is text
+            fonts = [path] if path.endswith(".ttf") else None
+            png = bytes(
+                resvg_py.svg_to_bytes(
+                    svg_string=text, width=width, dpi=96, skip_system_fonts=True, font_files=fonts
+                )
+            )
             image = Image.open(io.BytesIO(png)).convert("RGBA")
     except BaseException as problem:  # resvg's panics are BaseExceptions
         if isinstance(problem, KeyboardInterrupt):
@@ -386,6 +419,7 @@ def main() -> None:
     makers = {
         "emoji": emoji_jobs,
         "webp": emoji_jobs,
+        "font": emoji_jobs,
         "icon": icon_jobs,
         "clipart": clipart_jobs,
     }
@@ -394,7 +428,7 @@ def main() -> None:
         mine = list(makers[source.kind](root, source, emoji, wordnet, taken))
         print(f"{source.name:28s} {len(mine):5d}", flush=True)
         jobs += mine[: args.limit or None]
-    records, offset, lost = [], 0, collections.Counter()
+    records, offset, lost, seen = [], 0, collections.Counter(), set()
     with ProcessPoolExecutor(args.workers) as pool, (DATA / "pictures.tmp").open("wb") as blobs:
         for job, done in zip(
             jobs, pool.map(render, [(j.svg, j.path) for j in jobs], chunksize=32), strict=True
@@ -404,6 +438,10 @@ def main() -> None:
                 continue
             blob, colour = done
             record = job.record
+            if record["glyph"] and (record["set"], blob) in seen:  # a man's silhouette again, as a woman's
+                lost[record["set"]] += 1
+                continue
+            seen.add((record["set"], blob))
             if (
                 colour
                 and not record["glyph"]

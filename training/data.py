@@ -28,6 +28,8 @@ from training.sources import SOURCES
 from training.words import COLOURS
 
 NO_FLIP_GROUPS = {8, 9}
+SILHOUETTES = {s.name for s in SOURCES if s.glyph and s.kind in ("emoji", "font")}
+COLOURED = set(COLOURS) | {"gold", "rainbow", "traffic"}  # words of names whose colour is part of the thing
 MAX_CAPTIONS = 24
 
 
@@ -47,10 +49,21 @@ class Batch:
 
 @dataclass(frozen=True)
 class Split:
-    """Which training pictures a model sees: all but a share `dropped`, drawn by a hash of `salt`, set and name."""
+    """Which training pictures a model sees: all but a share `dropped`, drawn by a hash of `salt`, set and name.
+
+    And how often, besides the pictures' own weights: `groups` are factors by Unicode's group of emoji, as emojibase numbers
+    them, `silhouettes` is one of emoji in one colour.
+    """
 
     salt: str = ""
     dropped: float = 0.0
+    groups: tuple[tuple[int, float], ...] = ()
+    silhouettes: float = 1.0
+
+    def weight(self, record: dict) -> float:
+        """What a picture weighs among those of its concept."""
+        silhouette = self.silhouettes if record["set"] in SILHOUETTES else 1.0
+        return record["weight"] * dict(self.groups).get(record["group"], 1.0) * silhouette
 
     def keeps(self, record: dict) -> bool:
         """The same answer on every machine; files of one set and name stay together."""
@@ -93,6 +106,9 @@ class Pictures:
         self.name = torch.tensor([rows[r["name"]] for r in self.records])
         self.glyph = torch.tensor([r["glyph"] for r in self.records])
         self.flip = torch.tensor([r["group"] not in NO_FLIP_GROUPS for r in self.records])
+        self.keeps_colour = (
+            torch.tensor([bool(COLOURED & set(r["name"].split())) for r in self.records]) | self.glyph
+        )
         self.caption = torch.zeros(n, MAX_CAPTIONS, dtype=torch.long)
         self.caption_weight = torch.zeros(n, MAX_CAPTIONS)
         for i, r in enumerate(self.records):
@@ -104,7 +120,7 @@ class Pictures:
         for i, r in enumerate(self.records):
             if r["glyph"] and r["name"] in meta["coloured"]:
                 self.coloured[i] = torch.tensor(meta["coloured"][r["name"]])
-        self.weight = concept_weights(torch.tensor([r["weight"] for r in self.records]), self.concept)
+        self.weight = concept_weights(torch.tensor([split.weight(r) for r in self.records]), self.concept)
         self.cumulative = cumulative(self.weight)
         self.caption_cumulative = cumulative(self.caption_weight)
         # pictures of each concept, so that a pair of concepts gives a pair of pictures: `by_concept[first : first + count]`
@@ -165,6 +181,7 @@ def cumulative(weight: torch.Tensor) -> torch.Tensor:
 class Look:
     """How views are made. The defaults are the corruptions of the generator loop.
 
+    `dye_share` of the coloured pictures have other hues, or are grey, unless their names tell the colour.
     `broken_share` of a batch comes a second time, out of joint: its first drawings. The scenes of two, `scene_share`, are its
     last ones, and the two shares must sum to 1 at most.
     """
@@ -175,6 +192,7 @@ class Look:
     erase_share: float = 0.15
     noise_share: float = 0.6
     blur_share: float = 0.2
+    dye_share: float = 0.0
     broken_share: float = 0.0
 
 
@@ -198,13 +216,13 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     names = pictures.name[index][:, None].repeat(1, 2)
     if n_scenes:
         names[last, 1] = pictures.name[second]
-    layer, colour = take(pictures, index, rng)
+    layer, colour = take(pictures, index, look, rng)
     coloured = pictures.coloured[index].gather(1, colour[:, None])[:, 0]
     told = (coloured > 0) & (uniform(count, rng=rng) < 0.6) & (concept >= 0)
     caption = torch.where(told, coloured, caption)
     theta = placements(count, pictures.flip[index], rng)
     if n_scenes:
-        layer2, _ = take(pictures, second, rng)
+        layer2, _ = take(pictures, second, look, rng)
         theta2 = placements(n_scenes, pictures.flip[second], rng)
         sides(theta[last], theta2, rng)
     layer = warp(layer, theta, look.size)
@@ -215,10 +233,15 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     return Batch(views[:count], caption, names, concept, views[count:])
 
 
-def take(pictures: Pictures, index: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures (B, 4, P, P) premultiplied in [0, 1], glyphs painted, and the colour of each, (B,)."""
+def take(
+    pictures: Pictures, index: torch.Tensor, look: Look, rng: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures (B, 4, P, P) premultiplied in [0, 1], glyphs painted, others dyed, and the colour of each glyph, (B,)."""
     layer = pictures.rgba[index].float().div_(255)
-    return layer, paint(layer, pictures.glyph[index], rng)
+    colour = paint(layer, pictures.glyph[index], rng)
+    if look.dye_share:
+        dye(layer, ~pictures.keeps_colour[index] & (uniform(len(layer), rng=rng) < look.dye_share), rng)
+    return layer, colour
 
 
 def draw_scenes(
@@ -248,6 +271,20 @@ def paint(layer: torch.Tensor, glyph: torch.Tensor, rng: torch.Generator) -> tor
     rgb = (table[colour] + 0.06 * normal(len(layer), 3, rng=rng)).clamp_(0, 1)
     layer[:, :3] = torch.where(glyph[:, None, None, None], layer[:, 3:] * rgb[:, :, None, None], layer[:, :3])
     return colour
+
+
+def dye(layer: torch.Tensor, some: torch.Tensor, rng: torch.Generator) -> None:
+    """Turn the hues of `some`, (B,) bool, of a (B, 4, P, P) premultiplied batch in place, and change their saturation; a sixth are grey."""
+    n = len(layer)
+    angle = 0.35 * normal(n, 1, 1, rng=rng)
+    saturation = torch.where(uniform(n, 1, 1, rng=rng) < 1 / 6, 0.0, 0.4 + uniform(n, 1, 1, rng=rng))
+    eye, grey = torch.eye(3, device=layer.device), torch.full((3, 3), 1 / 3, device=layer.device)
+    luma = torch.tensor([0.299, 0.587, 0.114], device=layer.device).expand(3, 3)
+    across = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=layer.device) / 3**0.5
+    turn = grey + torch.cos(angle) * (eye - grey) + torch.sin(angle) * across  # about the grey axis
+    turn = torch.where(some[:, None, None], luma + saturation * (turn - luma), eye)
+    rgb = torch.einsum("bij,bjhw->bihw", turn, layer[:, :3])
+    layer[:, :3] = torch.minimum(rgb.clamp_min_(0), layer[:, 3:])  # premultiplied: no colour above its alpha
 
 
 def placements(count: int, flip: torch.Tensor, rng: torch.Generator) -> torch.Tensor:

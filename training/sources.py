@@ -15,7 +15,7 @@ DATA = Path(__file__).parent / "data"  # what `training.build_data` and `trainin
 @dataclass(frozen=True)
 class Source:
     """One set. `weight` scales how often its pictures are drawn, next to the concept weight; a `glyph` has one colour, and
-    is painted in another each time.
+    is painted in another each time. A package is npm's, except `debian`.
     """
 
     name: str
@@ -23,10 +23,13 @@ class Source:
     version: str
     licence: str
     styles: tuple[str, ...]
-    kind: str = "icon"  # emoji | icon | clipart | webp
+    kind: str = "icon"  # emoji | icon | clipart | webp | font
+    file: str = ""  # of a font, in its package
+    joins: bool = False  # the font draws a sequence of code points as one picture
     glyph: bool = False
     weight: float = 1.0
     held_out: bool = False
+    debian: bool = False
 
 
 def _iconify(name: str, version: str, licence: str, *styles: str, **more: object) -> Source:
@@ -52,6 +55,30 @@ SOURCES: tuple[Source, ...] = (
     _iconify(
         "emojione-monotone", "1.2.1", "CC-BY-4.0", "glyph", "emoji", kind="emoji", glyph=True, weight=0.3
     ),
+    Source(
+        "Noto Emoji",
+        "@expo-google-fonts/noto-emoji",
+        "0.4.7",
+        "OFL-1.1",
+        ("glyph", "emoji"),
+        kind="font",
+        file="400Regular/NotoEmoji_400Regular.ttf",
+        joins=True,
+        glyph=True,
+        weight=0.3,
+    ),
+    Source(
+        "Symbola",
+        "fonts-symbola",
+        "2.60-1.1",
+        "free for any use",
+        ("glyph", "emoji"),
+        debian=True,
+        kind="font",
+        file="usr/share/fonts/truetype/ancient-scripts/Symbola_hint.ttf",
+        glyph=True,
+        weight=0.3,
+    ),
     _iconify("flat-color-icons", "1.2.3", "MIT", "flat", "icon"),
     _iconify("fluent-color", "1.2.21", "MIT", "icon", weight=0.7),
     _iconify("meteocons", "1.2.4", "MIT", "icon", weight=0.5),
@@ -69,6 +96,7 @@ SOURCES: tuple[Source, ...] = (
         ("clip art",),
         kind="clipart",
         weight=0.6,
+        debian=True,
     ),
 )
 
