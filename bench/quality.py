@@ -230,12 +230,15 @@ def models_shared() -> Iterator[None]:
 
 
 def is_made(recipe: Recipe, path: Path) -> bool:
-    """Say whether the picture at `path` is of `recipe` and of the models that are here."""
+    """Say whether the picture at `path` is of `recipe` and of the models that are here; a judge only looks on."""
     try:
         origin = read_origin(path)
     except ClipartError:
         return False
-    return origin.recipe == recipe and origin.models == model_hashes(recipe)
+    wanted = model_hashes(recipe)
+    if recipe.until is None and recipe.judged_by not in recipe.clip:
+        wanted[recipe.judged_by] = origin.models.get(recipe.judged_by, "")
+    return origin.recipe == recipe and origin.models == wanted
 
 
 def make(recipe: Recipe, path: Path) -> None:

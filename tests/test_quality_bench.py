@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -150,6 +150,25 @@ def test_a_run_goes_on_and_is_judged(
     assert any(row["judge"] != row["critic"] for row in judged["pictures"])
     quality.show(judged)
     assert "bar 85.0 %" in capsys.readouterr().out
+
+
+def test_a_picture_outlives_its_judge_but_not_its_critic(
+    quality: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def made(settings: dict[str, object], was: dict[str, str], now: dict[str, str]) -> bool:
+        recipe = quality.make_recipe({"prompt": "apple", "seed": 1} | settings)
+        origin = SimpleNamespace(recipe=recipe, models=was)
+        monkeypatch.setattr(quality, "read_origin", lambda _: origin)
+        monkeypatch.setattr(quality, "model_hashes", lambda _: dict(now))
+        return quality.is_made(recipe, tmp_path / "apple.png")
+
+    old, new = {"tiny": "a", "tiny-judge": "b"}, {"tiny": "a", "tiny-judge": "c"}
+    assert made({}, old, old)
+    assert made({}, old, new)
+    assert not made({}, old, {"tiny": "x", "tiny-judge": "b"})
+    assert not made({"until": "80%"}, old, new)  # the judge said when to stop
+    assert not made({"clip": ("tiny-judge",)}, {"tiny-judge": "b"}, {"tiny-judge": "c"})
+    assert not made({"canvas": "vqgan"}, old, new | {"vqgan v": "d"})
 
 
 def test_what_is_missing_is_said_first(

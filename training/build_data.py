@@ -196,7 +196,7 @@ def emoji_jobs(
             continue
         seen.add(label)
         group = entry["group"]
-        if source.kind == "font" and group == 9:  # flags are letters there
+        if source.kind == "font" and group in (2, 9):  # tones are patches there, and flags letters
             continue
         caps = words.captions(
             label,
