@@ -1,6 +1,7 @@
 """Picture-to-caption retrieval on the held-out emoji family, through open_clip alone.
 
     python bench/retrieval.py [MODEL_FOLDER]      (default: clipart/models/tiny)
+    python bench/retrieval.py --set noto          (drawings that it was trained with, to compare)
 
 Every picture of the family (Twemoji, no flags, no skin tones) is shown once, whole, on white; all the family's captions
 are candidates. Prints R@1 and R@10, and R@1 of each kind of thing, with the date and the machine. The pictures come from `python -m training.build_data`.
@@ -44,11 +45,22 @@ def held_out_records(folder: Path) -> list[dict]:
     return [r for r in records if r["held_out"] and r["weight"] > 0]
 
 
+def of_set(folder: Path, name: str, captions: set[str]) -> list[dict]:
+    """What is known of the pictures of one set that have one of the `captions`."""
+    records = json.loads((folder / "pictures.json").read_text())["pictures"]
+    return [r for r in records if r["set"] == name and r["name"] in captions]
+
+
+def blobs_of(folder: Path, records: list[dict]) -> list[bytes]:
+    """WebP blobs of the pictures, row by row."""
+    blobs = (folder / "pictures.bin").read_bytes()
+    return [blobs[r["at"] : r["at"] + r["bytes"]] for r in records]
+
+
 def held_out(folder: Path) -> tuple[list[bytes], list[str]]:
     """WebP blobs and captions of the held-out family, row by row."""
     records = held_out_records(folder)
-    blobs = (folder / "pictures.bin").read_bytes()
-    return [blobs[r["at"] : r["at"] + r["bytes"]] for r in records], [r["name"] for r in records]
+    return blobs_of(folder, records), [r["name"] for r in records]
 
 
 def on_white(blob: bytes, frame: float = 1.08):
@@ -68,9 +80,17 @@ def main() -> None:
         "model", nargs="?", type=Path, default=ROOT / "clipart/models/tiny", help="an open_clip model folder"
     )
     parser.add_argument("--data", type=Path, default=ROOT / "training/data")
+    parser.add_argument(
+        "--set",
+        help="a set that was trained with, as training/sources.py names it: its pictures of the same things",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line")
     args = parser.parse_args()
-    pictures, captions = held_out(args.data)
+    family = held_out_records(args.data)
+    records = of_set(args.data, args.set, {r["name"] for r in family}) if args.set else family
+    if not records:
+        sys.exit(f"No picture of the set {args.set!r} in {args.data}.")
+    pictures, captions = blobs_of(args.data, records), [r["name"] for r in family]
 
     import open_clip
     import torch
@@ -92,24 +112,26 @@ def main() -> None:
             for i in range(0, len(pictures), 128)
         ])  # fmt: skip
         logits = image @ text.T
-        rank = (logits > logits.diagonal()[:, None]).sum(1)
-    groups = torch.tensor([record["group"] for record in held_out_records(args.data)])
+        right = torch.tensor([captions.index(r["name"]) for r in records])[:, None]
+        rank = (logits > logits.gather(1, right)).sum(1)
+    groups = torch.tensor([r["group"] for r in records])
     kinds = {
-        KINDS[group]: {"captions": int((groups == group).sum()), "R@1": round(100 * (rank[groups == group] < 1).float().mean().item(), 1)}
+        KINDS[group]: {"pictures": int((groups == group).sum()), "R@1": round(100 * (rank[groups == group] < 1).float().mean().item(), 1)}
         for group in groups.unique().tolist()
     }  # fmt: skip
     result = {
-        "model": str(args.model), "captions": len(captions),
+        "model": str(args.model), "set": args.set, "pictures": len(records), "captions": len(captions),
         "R@1": round(100 * (rank < 1).float().mean().item(), 1), "R@10": round(100 * (rank < 10).float().mean().item(), 1),
         "kinds": kinds, "seconds": round(time.perf_counter() - start, 1), "machine": machine(),
     }  # fmt: skip
     if args.json:
         print(json.dumps(result))
     else:
+        whose = f"{len(records)} pictures of {args.set}, " if args.set else ""
         print(
-            f"{result['captions']} captions of a family never seen: R@1 {result['R@1']} %, R@10 {result['R@10']} %"
+            f"{whose}{len(captions)} captions of a family never seen: R@1 {result['R@1']} %, R@10 {result['R@10']} %"
         )
-        print(", ".join(f"{name} {each['R@1']} % of {each['captions']}" for name, each in kinds.items()))
+        print(", ".join(f"{name} {each['R@1']} % of {each['pictures']}" for name, each in kinds.items()))
         print(f"{result['model']}, {result['machine']}, {result['seconds']} s")
 
 
