@@ -201,19 +201,28 @@ def test_dyes_turn_hues_and_nothing_else() -> None:
     assert (dyed[grey][:, 0] - luma).abs().max() < 1e-5
 
 
-def test_what_a_name_calls_red_stays_red(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_called_red_stays_red(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = data.Pictures(drawn, held_out=False)
-    assert pictures.keeps_colour.tolist() == pictures.glyph.tolist()
-    pictures.keeps_colour[0] = True
+    assert not pictures.tells_colour.any()
+    apple, pie, _, scene = range(4)
+    pictures.tells_colour[apple] = True
     asked = []
     monkeypatch.setattr(data, "dye", lambda layer, some, rng: asked.append(some))
     index = torch.arange(6).repeat(50)
-    data.take(pictures, index, data.Look(dye_share=0.5), torch.Generator().manual_seed(0))
-    share = asked[0].float().view(50, 6).mean(0)
-    assert (share[pictures.keeps_colour] == 0).all()
-    assert (share[~pictures.keeps_colour] - 0.5).abs().max() < 0.2
-    data.take(pictures, index, data.Look(), torch.Generator().manual_seed(0))
-    assert len(asked) == 1
+
+    def share(caption: int) -> torch.Tensor:
+        captions = torch.full((300,), caption)
+        data.take(pictures, index, captions, data.Look(dye_share=0.5), torch.Generator().manual_seed(0))
+        return asked[-1].float().view(50, 6).mean(0)
+
+    kept = pictures.glyph | (pictures.name == apple)
+    assert 0 < kept.sum() < 6
+    assert (share(pie)[kept] == 0).all()
+    assert (share(pie)[~kept] - 0.5).abs().max() < 0.2
+    pictures.tells_colour[scene] = True
+    assert (share(scene) == 0).all()
+    data.take(pictures, index, index, data.Look(), torch.Generator())
+    assert len(asked) == 3  # nobody is asked where nothing is dyed
 
 
 def test_a_split_weighs_groups_and_silhouettes() -> None:

@@ -29,7 +29,7 @@ from training.words import COLOURS
 
 NO_FLIP_GROUPS = {8, 9}
 SILHOUETTES = {s.name for s in SOURCES if s.glyph and s.kind in ("emoji", "font")}
-COLOURED = set(COLOURS) | {"gold", "rainbow", "traffic"}  # words of names whose colour is part of the thing
+COLOURED = set(COLOURS) | {"gold", "rainbow", "traffic"}  # words that tell the colour of a thing
 MAX_CAPTIONS = 24
 
 
@@ -106,9 +106,7 @@ class Pictures:
         self.name = torch.tensor([rows[r["name"]] for r in self.records])
         self.glyph = torch.tensor([r["glyph"] for r in self.records])
         self.flip = torch.tensor([r["group"] not in NO_FLIP_GROUPS for r in self.records])
-        self.keeps_colour = (
-            torch.tensor([bool(COLOURED & set(r["name"].split())) for r in self.records]) | self.glyph
-        )
+        self.tells_colour = torch.tensor([bool(COLOURED & set(text.split())) for text in self.texts])
         self.caption = torch.zeros(n, MAX_CAPTIONS, dtype=torch.long)
         self.caption_weight = torch.zeros(n, MAX_CAPTIONS)
         for i, r in enumerate(self.records):
@@ -181,7 +179,7 @@ def cumulative(weight: torch.Tensor) -> torch.Tensor:
 class Look:
     """How views are made. The defaults are the corruptions of the generator loop.
 
-    `dye_share` of the coloured pictures have other hues, or are grey, unless their names tell the colour.
+    `dye_share` of the coloured pictures have other hues, or are grey, unless name or caption tells the colour.
     `broken_share` of a batch comes a second time, out of joint: its first drawings. The scenes of two, `scene_share`, are its
     last ones, and the two shares must sum to 1 at most.
     """
@@ -216,13 +214,13 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     names = pictures.name[index][:, None].repeat(1, 2)
     if n_scenes:
         names[last, 1] = pictures.name[second]
-    layer, colour = take(pictures, index, look, rng)
+    layer, colour = take(pictures, index, caption, look, rng)
     coloured = pictures.coloured[index].gather(1, colour[:, None])[:, 0]
     told = (coloured > 0) & (uniform(count, rng=rng) < 0.6) & (concept >= 0)
     caption = torch.where(told, coloured, caption)
     theta = placements(count, pictures.flip[index], rng)
     if n_scenes:
-        layer2, _ = take(pictures, second, look, rng)
+        layer2, _ = take(pictures, second, row, look, rng)
         theta2 = placements(n_scenes, pictures.flip[second], rng)
         sides(theta[last], theta2, rng)
     layer = warp(layer, theta, look.size)
@@ -234,13 +232,18 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
 
 
 def take(
-    pictures: Pictures, index: torch.Tensor, look: Look, rng: torch.Generator
+    pictures: Pictures, index: torch.Tensor, caption: torch.Tensor, look: Look, rng: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pictures (B, 4, P, P) premultiplied in [0, 1], glyphs painted, others dyed, and the colour of each glyph, (B,)."""
     layer = pictures.rgba[index].float().div_(255)
     colour = paint(layer, pictures.glyph[index], rng)
     if look.dye_share:
-        dye(layer, ~pictures.keeps_colour[index] & (uniform(len(layer), rng=rng) < look.dye_share), rng)
+        fast = (
+            pictures.glyph[index]
+            | pictures.tells_colour[pictures.name[index]]
+            | pictures.tells_colour[caption]
+        )
+        dye(layer, ~fast & (uniform(len(layer), rng=rng) < look.dye_share), rng)
     return layer, colour
 
 
