@@ -260,7 +260,8 @@ def test_a_picture_of_two_things_is_to_lie_between_both_their_names() -> None:
     def loss(image: list[float], *names: int) -> float:
         picture = torch.nn.functional.normalize(torch.tensor([image], dtype=torch.float32), dim=1)
         pair = torch.tensor([names])
-        near = losses.near_names(torch.cat([teacher[pair], teacher[None, [3]]], 1), teacher[:3])
+        said = torch.cat([teacher[pair], teacher[None, [3]]], 1)
+        near = losses.near_names(said, teacher[:3], torch.zeros(1, 3).bool(), torch.zeros(3).bool())
         return losses.bank_loss(picture, texts[pair], own | near, texts[:3], torch.tensor(9.0)).item()
 
     between, first, wrong = loss([1, 1, 0, 0], 0, 1), loss([1, 0, 0, 0], 0, 1), loss([0, 0, 1, 0], 0, 1)
@@ -268,10 +269,29 @@ def test_a_picture_of_two_things_is_to_lie_between_both_their_names() -> None:
     assert loss([1, 0, 0, 0], 0, 0) < loss([1, 1, 0, 0], 0, 0)  # one thing: only its own name
 
 
+def test_what_a_mirror_changes_is_not_flipped() -> None:
+    names = {"person kneeling", "person kneeling facing right", "person bowing", "three o'clock", "cat"}
+
+    def flips(name: str, group: int | None) -> bool:
+        return data.may_flip({"name": name, "group": group}, names)
+
+    assert [flips("person bowing", 1), flips("cat", None), flips("cat", 8)] == [True, True, False]
+    assert [flips(name, 1) for name in sorted(names)] == [True, True, False, False, False]
+
+
+def test_two_emoji_are_two_things_however_alike_they_sound() -> None:
+    """Five o'clock, six o'clock and an icon of a clock, all but the same to the teacher."""
+    clocks = model.unit(torch.tensor([[1.0, 0.1, 0.0], [1.0, 0.0, 0.1], [1.0, 0.0, 0.0]]))
+    is_emoji = torch.tensor([True, True, False])
+    near = losses.near_names(clocks[:, None], clocks, is_emoji[:, None], is_emoji)
+    assert near.tolist() == [[False, False, True], [False, False, True], [True, True, True]]
+
+
 def test_what_is_out_of_joint_is_not_to_be_called_by_its_name() -> None:
     rng = torch.Generator().manual_seed(0)
     image, text, bank = (model.unit(torch.randn(n, 8, generator=rng)) for n in (3, 3, 5))
-    near = losses.near_names(torch.eye(4)[:3, None], torch.eye(4)[[3, 3, 1, 3, 3]])
+    none = torch.zeros(5).bool()
+    near = losses.near_names(torch.eye(4)[:3, None], torch.eye(4)[[3, 3, 1, 3, 3]], none[:3, None], none)
     assert near.nonzero().tolist() == [[1, 2]]
     found, wanted = losses.broken_loss(image, text, near, bank, torch.tensor(7.0)), []
     for i in range(3):
@@ -371,8 +391,8 @@ def test_scenes_are_of_the_two_things_that_their_caption_names(drawn: Path) -> N
     assert len(set(first.tolist())) == 2  # both pictures of it
     assert {pictures.texts[i] for i in row} == {"an apple and a pie"}
     batch = data.draw_batch(pictures, 40, data.Look(scene_share=0.25), torch.Generator().manual_seed(0))
-    assert (batch.concept < 0).nonzero()[:, 0].tolist() == list(range(30, 40))
-    assert len(batch.concept[30:].unique()) == 10
+    assert (batch.thing < 0).nonzero()[:, 0].tolist() == list(range(30, 40))
+    assert len(batch.thing[30:].unique()) == 10
     assert {tuple(pictures.texts[i] for i in pair) for pair in batch.names[30:].tolist()} == {
         ("apple", "pie")
     }
@@ -403,7 +423,7 @@ def test_nothing_in_a_batch_waits_for_the_host(drawn: Path) -> None:
     with Watch():
         batch = data.draw_batch(pictures, 32, data.Look(broken_share=0.4), rng)
         image = torch.nn.functional.normalize(torch.randn(32, 8, generator=rng), dim=1)
-        losses.clip_loss(image, image, batch.concept, batch.caption, torch.eye(32), torch.tensor(10.0))
+        losses.clip_loss(image, image, batch.thing, batch.caption, torch.eye(32), torch.tensor(10.0))
     assert "grid_sampler_2d" in seen
     assert not seen & {
         "_local_scalar_dense",

@@ -55,7 +55,7 @@ class Aligned(nn.Module):
 def draw_embeddings(
     image: ImageTower, pictures: Pictures, look: Look, count: int, path: Path, step: str
 ) -> dict[str, torch.Tensor]:
-    """`count` drawn views as unit embeddings with caption, name and concept, on the pictures' device; kept in `path` with the
+    """`count` drawn views as unit embeddings with caption, name and thing, on the pictures' device; kept in `path` with the
     image tower's step.
     """
     device = pictures.rgba.device
@@ -65,14 +65,14 @@ def draw_embeddings(
                 raise SystemExit(f"{path.parent} belongs to another state of the image tower: remove it.")
         return {name: value.to(device) for name, value in load_file(path).items()}
     rng = torch.Generator(device)
-    parts: dict[str, list[torch.Tensor]] = {"image": [], "caption": [], "name": [], "concept": []}
+    parts: dict[str, list[torch.Tensor]] = {"image": [], "caption": [], "name": [], "thing": []}
     for k in range(math.ceil(count / 256)):
         batch = draw_batch(pictures, 256, look, reseed(rng, k))
         views = batch.views.contiguous(memory_format=torch.channels_last)
         parts["image"].append(embed_images(image, views))
         parts["caption"].append(batch.caption)
-        parts["name"].append(torch.where(batch.concept < 0, batch.caption, batch.names[:, 0]))
-        parts["concept"].append(batch.concept)
+        parts["name"].append(torch.where(batch.thing < 0, batch.caption, batch.names[:, 0]))
+        parts["thing"].append(batch.thing)
     drawn = {name: torch.cat(part) for name, part in parts.items()}
     save_file(drawn, path.with_suffix(".tmp"), {"step": step})
     path.with_suffix(".tmp").replace(path)
@@ -272,7 +272,7 @@ def align(args: argparse.Namespace) -> None:
         scale = model.scale.exp().clamp(max=40.0)
         said = ("caption", "name")[step % 2]
         words, which = model.student(corpus.short(said_rows[said][pick])), drawn[said][there]
-        loss = clip_loss(seen, words, drawn["concept"][there], which, teacher[which], scale)
+        loss = clip_loss(seen, words, drawn["thing"][there], which, teacher[which], scale)
         kept = corpus.draw(args.batch, step)
         out, want = model.student(corpus.short(kept)), anchor[kept.to(device)]
         loss = loss + args.anchor * ((1 - (out * want).sum(1)).mean() + relation(out, want))

@@ -28,6 +28,7 @@ from training.sources import SOURCES
 from training.words import COLOURS
 
 NO_FLIP_GROUPS = {8, 9}
+SIDED = {"left", "right", "o'clock", "thirty", "moon", "globe"}  # words of things that are others in a mirror
 SILHOUETTES = {s.name for s in SOURCES if s.glyph and s.kind in ("emoji", "font")}
 COLOURED = set(COLOURS) | {"gold", "rainbow", "traffic"}  # words that tell the colour of a thing
 MAX_CAPTIONS = 24
@@ -36,14 +37,15 @@ MAX_CAPTIONS = 24
 @dataclass
 class Batch:
     """`views` (B, 3, S, S) in [0, 1]; `caption` (B,) rows of the teacher; `names` (B, 2) rows of the names of both things, the
-    same one twice where there is only one; `concept` (B,), below 0 for scenes of two. `broken` (N, 3, S, S) are the first N
+    same one twice where there is only one; `thing` (B,), pictures of one and the same have one number, scenes of two have theirs
+    below 0. `broken` (N, 3, S, S) are the first N
     drawings again, out of joint.
     """
 
     views: torch.Tensor
     caption: torch.Tensor
     names: torch.Tensor
-    concept: torch.Tensor
+    thing: torch.Tensor
     broken: torch.Tensor
 
 
@@ -104,8 +106,15 @@ class Pictures:
         concepts = {c: i for i, c in enumerate(sorted({r["concept"] for r in self.records}))}
         self.concept = torch.tensor([concepts[r["concept"]] for r in self.records])
         self.name = torch.tensor([rows[r["name"]] for r in self.records])
+        # what is the same thing to the losses: a man that runs and a woman that runs are one concept, but two emoji
+        things = [r["concept"] if r["group"] is None else r["name"] for r in self.records]
+        number = {thing: i for i, thing in enumerate(sorted(set(things)))}
+        self.thing = torch.tensor([number[thing] for thing in things])
+        self.is_emoji = torch.zeros(len(self.texts), dtype=torch.bool)
+        self.is_emoji[[rows[r["name"]] for r in self.records if r["group"] is not None]] = True
         self.glyph = torch.tensor([r["glyph"] for r in self.records])
-        self.flip = torch.tensor([r["group"] not in NO_FLIP_GROUPS for r in self.records])
+        names = {r["name"] for r in self.records}
+        self.flip = torch.tensor([may_flip(r, names) for r in self.records])
         self.tells_colour = torch.tensor([bool(COLOURED & set(text.split())) for text in self.texts])
         self.caption = torch.zeros(n, MAX_CAPTIONS, dtype=torch.long)
         self.caption_weight = torch.zeros(n, MAX_CAPTIONS)
@@ -136,6 +145,12 @@ class Pictures:
         for name, value in vars(self).items():
             if isinstance(value, torch.Tensor):
                 setattr(self, name, value.to(device))
+
+
+def may_flip(record: dict, names: set[str]) -> bool:
+    """Whether a picture is still called by its name in a mirror, when there are pictures of those `names`."""
+    sided = bool(SIDED & set(record["name"].split())) or f"{record['name']} facing right" in names
+    return record["group"] not in NO_FLIP_GROUPS and not sided
 
 
 def load_pictures(path: Path, records: list[dict], size: int) -> torch.Tensor:
@@ -205,18 +220,18 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     index = torch.searchsorted(pictures.cumulative, uniform(count, rng=rng), right=True)
     slot = (pictures.caption_cumulative[index] <= uniform(count, 1, rng=rng)).sum(1, keepdim=True)
     caption = pictures.caption[index].gather(1, slot)[:, 0]
-    concept = pictures.concept[index]
+    thing = pictures.thing[index]
     last = slice(count - n_scenes, count)
     if n_scenes:
         index[last], second, row = draw_scenes(pictures, n_scenes, rng)
         caption[last] = row
-        concept[last] = -1 - torch.arange(n_scenes, device=rng.device)  # a scene is like no single picture
+        thing[last] = -1 - torch.arange(n_scenes, device=rng.device)  # a scene is like no single picture
     names = pictures.name[index][:, None].repeat(1, 2)
     if n_scenes:
         names[last, 1] = pictures.name[second]
     layer, colour = take(pictures, index, caption, look, rng)
     coloured = pictures.coloured[index].gather(1, colour[:, None])[:, 0]
-    told = (coloured > 0) & (uniform(count, rng=rng) < 0.6) & (concept >= 0)
+    told = (coloured > 0) & (uniform(count, rng=rng) < 0.6) & (thing >= 0)
     caption = torch.where(told, coloured, caption)
     theta = placements(count, pictures.flip[index], rng)
     if n_scenes:
@@ -228,7 +243,7 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
         layer[last] = over(warp(layer2, theta2, look.size), layer[last])
     layer = torch.cat([layer, break_up(layer[: round(count * look.broken_share)], rng)])
     views = corrupt(composite(layer, backgrounds(len(layer), look.size, rng)), look, rng)
-    return Batch(views[:count], caption, names, concept, views[count:])
+    return Batch(views[:count], caption, names, thing, views[count:])
 
 
 def take(

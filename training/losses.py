@@ -21,15 +21,15 @@ def multi_positive(
 
 
 def clip_loss(
-    image: torch.Tensor, text: torch.Tensor, concept: torch.Tensor, caption: torch.Tensor, teacher: torch.Tensor,
+    image: torch.Tensor, text: torch.Tensor, thing: torch.Tensor, caption: torch.Tensor, teacher: torch.Tensor,
     scale: torch.Tensor, *, alike: float = 0.85,
 ) -> torch.Tensor:  # fmt: skip
     """Symmetric loss of unit (B, D) image and text embeddings.
 
-    Pictures of one concept and equal captions are positives of one another; captions whose teacher embeddings (B, 384) have
+    Pictures of one thing and equal captions are positives of one another; captions whose teacher embeddings (B, 384) have
     a cosine above `alike` are ignored.
     """
-    positive = (concept[:, None] == concept[None]) | (caption[:, None] == caption[None])
+    positive = (thing[:, None] == thing[None]) | (caption[:, None] == caption[None])
     ignored = teacher @ teacher.T > alike
     logits = scale * image @ text.T
     return 0.5 * (multi_positive(logits, positive, ignored) + multi_positive(logits.T, positive, ignored))
@@ -50,9 +50,17 @@ def bank_loss(
     return multi_positive(logits, positive, torch.cat([positive[:, : right.shape[1]], ignored], 1))
 
 
-def near_names(own_teacher: torch.Tensor, bank_teacher: torch.Tensor, alike: float = 0.8) -> torch.Tensor:
-    """(B, N): which names of the bank, by the teacher's (N, 384), say what one of a picture's texts, (B, K, 384), says."""
-    return (own_teacher @ bank_teacher.T > alike).any(1)
+def near_names(
+    own_teacher: torch.Tensor, bank_teacher: torch.Tensor, own_emoji: torch.Tensor, bank_emoji: torch.Tensor,
+    *, alike: float = 0.8,
+) -> torch.Tensor:  # fmt: skip
+    """(B, N): which names of the bank, by the teacher's (N, 384), say what one of a picture's texts, (B, K, 384), says.
+
+    Of two emoji, `own_emoji` (B, K) and `bank_emoji` (N,), neither does: however alike "man running" and "woman running" or
+    "five o'clock" and "six o'clock" sound, Unicode has them drawn apart.
+    """
+    near = own_teacher @ bank_teacher.T > alike
+    return (near & ~(own_emoji[:, :, None] & bank_emoji)).any(1)
 
 
 def broken_loss(

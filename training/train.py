@@ -263,8 +263,10 @@ def train_step(
         bank = names[torch.randint(len(names), (args.bank,), generator=rng, device=rng.device)]
     t_caption, t_names, t_bank = teacher[batch.caption], teacher[batch.names], teacher[bank]
     own = (batch.names[:, :, None] == bank).any(1)
-    near = own | near_names(t_names, t_bank)
-    ignored = near | near_names(t_caption[:, None], t_bank)
+    own_emoji, bank_emoji = pictures.is_emoji[batch.names], pictures.is_emoji[bank]
+    near = own | near_names(t_names, t_bank, own_emoji, bank_emoji)
+    said = near_names(t_caption[:, None], t_bank, own_emoji[:, :1], bank_emoji)
+    ignored = near | said | (batch.caption[:, None] == bank)
     joints = len(batch.broken)
 
     def loss_of(
@@ -272,7 +274,7 @@ def train_step(
     ) -> torch.Tensor:
         """The drawn captions among the batch, the names of what is there against a bank, and what is out of joint."""
         image, broken = image.float().tensor_split([whole])
-        among = clip_loss(image, text, batch.concept, batch.caption, t_caption, scale)
+        among = clip_loss(image, text, batch.thing, batch.caption, t_caption, scale)
         against = bank_loss(image, right, ignored, wrong, scale)
         loss = args.captions * among + (1 - args.captions) * against
         if joints:
