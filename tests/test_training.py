@@ -145,9 +145,9 @@ def test_drawings_out_of_joint_are_the_first_of_the_batch(
     monkeypatch.setattr(data, "warp", lambda *a, warp=data.warp: warped.append(warp(*a)) or warped[-1])
     monkeypatch.setattr(data, "break_up", lambda layer, _: given.append(layer.clone()) or 1 - layer)
     batch = data.draw_batch(pictures, 12, look, torch.Generator().manual_seed(0))
-    assert batch.views.shape == (12, 3, 64, 64)
-    assert batch.broken.shape == (6, 3, 64, 64)
-    assert 0 <= batch.broken.min() < batch.broken.max() <= 1
+    assert batch.views.shape == (12 + 6, 3, 64, 64)
+    broken = batch.views[12:]
+    assert 0 <= broken.min() < broken.max() <= 1
     assert torch.equal(given[0], warped[0][:6])
 
 

@@ -36,17 +36,17 @@ MAX_CAPTIONS = 24
 
 @dataclass
 class Batch:
-    """`views` (B, 3, S, S) in [0, 1]; `caption` (B,) rows of the teacher; `names` (B, 2) rows of the names of both things, the
-    same one twice where there is only one; `thing` (B,), pictures of one and the same have one number, scenes of two have theirs
-    below 0. `broken` (N, 3, S, S) are the first N
-    drawings again, out of joint.
+    """A batch of B pictures and scenes.
+
+    `views` (B + N, 3, S, S) in [0, 1], the last N of them the first N drawings again, out of joint; `caption` (B,) rows of the
+    teacher; `names` (B, 2) rows of the names of both things, the same one twice where there is only one; `thing` (B,), the same
+    number for pictures of the same, one of its own below 0 for a scene of two.
     """
 
     views: torch.Tensor
     caption: torch.Tensor
     names: torch.Tensor
     thing: torch.Tensor
-    broken: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
         layer[last] = over(warp(layer2, theta2, look.size), layer[last])
     layer = torch.cat([layer, break_up(layer[: round(count * look.broken_share)], rng)])
     views = corrupt(composite(layer, backgrounds(len(layer), look.size, rng)), look, rng)
-    return Batch(views[:count], caption, names, thing, views[count:])
+    return Batch(views, caption, names, thing)
 
 
 def take(

@@ -256,8 +256,9 @@ def train_step(
     """One batch, attacked if eps > 0, and one step of the optimiser; the loss, not waited for."""
     model.train()
     batch = draw_batch(pictures, args.batch, TOWERS[args.tower].look, rng)
-    whole = len(batch.views)
-    views = torch.cat([batch.views, batch.broken]).contiguous(memory_format=torch.channels_last)
+    views = batch.views.contiguous(memory_format=torch.channels_last)
+    whole = len(batch.caption)
+    joints = len(views) - whole
     bank = names
     if args.bank:
         bank = names[torch.randint(len(names), (args.bank,), generator=rng, device=rng.device)]
@@ -267,7 +268,6 @@ def train_step(
     near = own | near_names(t_names, t_bank, own_emoji, bank_emoji)
     said = near_names(t_caption[:, None], t_bank, own_emoji[:, :1], bank_emoji)
     ignored = near | said | (batch.caption[:, None] == bank)
-    joints = len(batch.broken)
 
     def loss_of(
         image: torch.Tensor, text: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor, scale: torch.Tensor
