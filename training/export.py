@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from clipart.models.home import sha256
 from training.checkpoint import averaged, part
 from training.finished import load_finished
-from training.model import IMAGE_SIZE, MEAN, STD, TOWERS, Tower, clip_config, text_config
+from training.model import MEAN, STD, TOWERS, Tower, clip_config, text_config
 
 
 def is_image(name: str) -> bool:
@@ -71,7 +71,7 @@ def write(state: dict[str, torch.Tensor], tower: Tower, folder: Path) -> None:
         half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
         save_file(half, temporary / "open_clip_model.safetensors", metadata={"format": "pt"})
         (temporary / "open_clip_config.json").write_text(json.dumps(config(tower, width), indent=2) + "\n")
-        check(temporary, state)
+        check(temporary, state, tower.look.size)
         for file in ("open_clip_config.json", "open_clip_model.safetensors"):
             (temporary / file).chmod(0o644)
             (temporary / file).replace(folder / file)
@@ -84,8 +84,8 @@ def write_sums(folder: Path) -> None:
     (folder / "SHA256SUMS").write_text("".join(lines))
 
 
-def check(folder: Path, state: dict[str, torch.Tensor]) -> None:
-    """Raise unless the float16 files, loaded by open_clip, agree with the float32 state."""
+def check(folder: Path, state: dict[str, torch.Tensor], size: int) -> None:
+    """Raise unless the float16 files, loaded by open_clip, agree with the float32 state on views of `size` pixels a side."""
     import open_clip
 
     model = open_clip.create_model(f"local-dir:{folder}").eval()
@@ -93,7 +93,7 @@ def check(folder: Path, state: dict[str, torch.Tensor]) -> None:
     full.load_state_dict(state)
     if any(p.dtype != torch.float32 for p in model.parameters()):
         raise RuntimeError("open_clip did not cast the float16 file to float32")
-    views = torch.randn(4, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
+    views = torch.randn(4, 3, size, size, generator=torch.Generator().manual_seed(0))
     tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(["a red apple", "tart", "the sun"])
     with torch.no_grad():
         for a, b in (

@@ -307,8 +307,6 @@ def fill_in(args: argparse.Namespace) -> None:
     args.seed = TOWERS[args.tower].seed if args.seed is None else args.seed
     args.workers = args.workers or (1 if cuda else 2)
     args.batch = args.batch or (1024 if cuda else 64)
-    if args.bank is None:
-        args.bank = 0 if cuda else 1536
     args.check_minutes = args.check_minutes or (1 if cuda else 4)
     # Adam's step goes with the square root of the batch (arXiv 2205.10287); 2e-3 at 128 is what was tried
     args.rate = args.rate or min(4e-3, 2e-3 * (args.batch * args.workers / 128) ** 0.5)
@@ -329,7 +327,7 @@ def main() -> None:
         help="views a worker and step, besides those out of joint; 1,024 on a GPU, 64 on a CPU",
     )
     parser.add_argument(
-        "--bank", type=int, help="names drawn per step as extra wrong answers; 0 takes all, as on a GPU"
+        "--bank", type=int, default=0, help="names drawn per step as extra wrong answers; 0 takes all"
     )
     parser.add_argument("--broken", type=float, default=0.5, help="weight of the drawings out of joint")
     parser.add_argument(
