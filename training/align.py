@@ -130,6 +130,19 @@ def drawn_kinds(nouns: list[str], drawn: set[str], wordnet: WordNet, *, levels: 
     return found
 
 
+def settle(image: ImageTower, teacher: torch.Tensor, drawn: dict[str, torch.Tensor], share: float) -> None:
+    """Move each drawn name's place a `share` of the way to the mean of its views, in place.
+
+    `drawn` has views as unit embeddings, "image" (N, D), and "name" and "thing" (N,), below 0 for scenes, which do not count.
+    """
+    single = drawn["thing"] >= 0
+    names, index = drawn["name"][single].unique(return_inverse=True)
+    mean = torch.zeros(len(names), image.map.out_features, device=teacher.device)
+    mean = unit(mean.index_add_(0, index, drawn["image"][single]))
+    where = image.text(teacher[names], names).detach()
+    image.place(teacher[names], names, unit((1 - share) * where + share * mean))
+
+
 def caption_means(pictures: Pictures, rows: torch.Tensor) -> torch.Tensor:
     """For each text the mean of `rows` (texts, D) over the names of the pictures it describes, (texts, D).
 
@@ -195,6 +208,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=384)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--anchor", type=float, default=8.0, help="weight of the corpus staying in place")
+    parser.add_argument(
+        "--settle", type=float, default=0.5, help="share of its views' mean in a name's place, in [0, 1]"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
     args = parser.parse_args()
@@ -220,6 +236,7 @@ def align(args: argparse.Namespace) -> None:
     look = kinder(tower.look)
     path, step = args.run / "views.safetensors", str(facts_of(args.image)["step"])
     drawn = draw_embeddings(image, pictures, look, args.views, path, step)
+    settle(image, teacher, drawn, args.settle)
     held = Pictures(DATA, held_out=True, device=device, limit=args.limit)
     held_image = embed_images(image, plain_views(held, look.size))
 
@@ -252,7 +269,8 @@ def align(args: argparse.Namespace) -> None:
 
     clock = Clock(args.minutes, args.stop_after, before)
     checked = time.time()
-    print(json.dumps({"step": step} | measure()), flush=True)
+    rows = recall(held_image, image.text(teacher[held.name], held.name))  # where the names ought to be
+    print(json.dumps({"step": step, "rows": rows} | measure()), flush=True)
     while True:
         progress = clock.progress()
         more = progress < 1 and not clock.called_off()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
@@ -44,12 +43,10 @@ def begin_image(model: ImageTower, folder: Path, teacher: torch.Tensor, said: to
     state = load_finished(folder)
     model.visual.load_state_dict(part(state, "visual."))
     model.scale.copy_(state["logit_scale"])
-    slot = model.slot.cpu()
     centred = teacher.cpu() - model.teacher_mean.cpu()
     model.map.weight.copy_(torch.linalg.lstsq(centred, said.cpu()).solution.T)
-    names = slot.nonzero()[:, 0]
-    mapped = F.linear(centred[names], model.map.weight.cpu())
-    model.own.weight[slot[names]] = ((said[names].cpu() - mapped) / 0.1).to(model.own.weight)
+    names = model.slot.nonzero()[:, 0]
+    model.place(teacher[names], names, said.to(teacher)[names])
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ MEAN, STD = 0.5, 0.25
 #   VQGAN           5,408,438   in all 29,012,986, and some 60,000 for the names of the tensors in the files' heads.
 # At width 96 a table has 9,486,336, and two of them do not fit beside the rest.
 TEXT_WIDTH = 64
+OWN = 0.1  # what a name's own row counts: Adam's steps are of one size, and the rows begin at nothing
 EMBED = TEXT_WIDTH  # a text tower's last projection spans no more (training/README.md)
 
 
@@ -130,9 +131,15 @@ class ImageTower(nn.Module):
     def text(self, teacher: torch.Tensor, row: torch.Tensor | None = None) -> torch.Tensor:
         """Centred first: MiniLM's short texts share a large common part."""
         mapped = self.map(teacher - self.teacher_mean)
-        if row is not None:  # a tenth: Adam's steps are of one size, and these begin at nothing
-            mapped = mapped + 0.1 * self.own(self.slot[row])
+        if row is not None:
+            mapped = mapped + OWN * self.own(self.slot[row])
         return F.normalize(mapped, dim=-1)
+
+    @torch.no_grad()
+    def place(self, teacher: torch.Tensor, row: torch.Tensor, where: torch.Tensor) -> None:
+        """Give the names `row` (B,), of the teacher's (B, 384), own rows by which `text` puts them at `where`, unit (B, EMBED)."""
+        mapped = self.map(teacher - self.teacher_mean)
+        self.own.weight[self.slot[row]] = (where - mapped) / OWN
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:
