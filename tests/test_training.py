@@ -494,17 +494,16 @@ def test_an_attack_keeps_each_view_in_its_own_ball_and_raises_its_loss() -> None
     assert ((moved - views).flatten(1).sum(1)[1:] > 0).all()
 
 
-def test_a_name_settles_half_way_to_its_views() -> None:
+def test_a_name_settles_half_way_to_its_pictures() -> None:
     teacher = model.unit(torch.randn(5, 384, generator=torch.Generator().manual_seed(0)))
     image = model.ImageTower(model.TOWERS["tiny"], teacher, torch.tensor([0, 2, 3]))
     before = image.text(teacher, torch.arange(5)).detach()
-    views = model.unit(torch.eye(4, model.EMBED))
-    drawn = {"image": views, "name": torch.tensor([2, 2, 4, 3]), "thing": torch.tensor([7, 7, -1, 8])}
-    align.settle(image, teacher, drawn, 0.5)
+    seen = model.unit(torch.eye(3, model.EMBED))
+    align.settle(image, teacher, seen, torch.tensor([2, 2, 3]), 0.5)
     after = image.text(teacher, torch.arange(5))
-    between = model.unit(before[[2, 3]] + model.unit(torch.stack([views[0] + views[1], views[3]])))
+    between = model.unit(before[[2, 3]] + model.unit(torch.stack([seen[0] + seen[1], seen[2]])))
     assert torch.allclose(after[[2, 3]], between, atol=1e-5)
-    assert torch.allclose(after[[0, 1, 4]], before[[0, 1, 4]], atol=1e-5)  # a scene says nothing of a name
+    assert torch.allclose(after[[0, 1, 4]], before[[0, 1, 4]], atol=1e-5)
 
 
 def test_a_corpus_older_than_the_captions_is_refused() -> None:

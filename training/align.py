@@ -130,15 +130,15 @@ def drawn_kinds(nouns: list[str], drawn: set[str], wordnet: WordNet, *, levels: 
     return found
 
 
-def settle(image: ImageTower, teacher: torch.Tensor, drawn: dict[str, torch.Tensor], share: float) -> None:
-    """Move each drawn name's place a `share` of the way to the mean of its views, in place.
+def settle(
+    image: ImageTower, teacher: torch.Tensor, seen: torch.Tensor, name: torch.Tensor, share: float
+) -> None:
+    """Move each name's place a `share` of the way to the mean of its pictures, in place.
 
-    `drawn` has views as unit embeddings, "image" (N, D), and "name" and "thing" (N,), below 0 for scenes, which do not count.
+    `seen`, unit (N, D), are the pictures, and `name` (N,) the rows of their names.
     """
-    single = drawn["thing"] >= 0
-    names, index = drawn["name"][single].unique(return_inverse=True)
-    mean = torch.zeros(len(names), image.map.out_features, device=teacher.device)
-    mean = unit(mean.index_add_(0, index, drawn["image"][single]))
+    names, index = name.unique(return_inverse=True)
+    mean = unit(torch.zeros_like(seen[: len(names)]).index_add_(0, index, seen))
     where = image.text(teacher[names], names).detach()
     image.place(teacher[names], names, unit((1 - share) * where + share * mean))
 
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--anchor", type=float, default=8.0, help="weight of the corpus staying in place")
     parser.add_argument(
-        "--settle", type=float, default=0.5, help="share of its views' mean in a name's place, in [0, 1]"
+        "--settle", type=float, default=0.5, help="share of its pictures' mean in a name's place, in [0, 1]"
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
@@ -236,7 +236,8 @@ def align(args: argparse.Namespace) -> None:
     look = kinder(tower.look)
     path, step = args.run / "views.safetensors", str(facts_of(args.image)["step"])
     drawn = draw_embeddings(image, pictures, look, args.views, path, step)
-    settle(image, teacher, drawn, args.settle)
+    seen = embed_images(image, plain_views(pictures, look.size))
+    settle(image, teacher, seen, pictures.name, args.settle)
     held = Pictures(DATA, held_out=True, device=device, limit=args.limit)
     held_image = embed_images(image, plain_views(held, look.size))
 
