@@ -194,12 +194,13 @@ def cumulative(weight: torch.Tensor) -> torch.Tensor:
 class Look:
     """How views are made. The defaults are the corruptions of the generator loop.
 
-    `dye_share` of the coloured pictures have other hues, or are grey, unless name or caption tells the colour.
+    `extent` is the least and the largest size of a picture that is alone, of the view's side. `dye_share` of the coloured pictures have other hues, or are grey, unless name or caption tells the colour.
     `broken_share` of a batch comes a second time, out of joint: its first drawings. The scenes of two, `scene_share`, are its
     last ones, and the two shares must sum to 1 at most.
     """
 
     size: int = 64
+    extent: tuple[float, float] = (0.6, 1.12)
     scene_share: float = 0.18
     noise: float = 0.15
     erase_share: float = 0.15
@@ -233,10 +234,10 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     coloured = pictures.coloured[index].gather(1, colour[:, None])[:, 0]
     told = (coloured > 0) & (uniform(count, rng=rng) < 0.6) & (thing >= 0)
     caption = torch.where(told, coloured, caption)
-    theta = placements(count, pictures.flip[index], rng)
+    theta = placements(count, pictures.flip[index], rng, look.extent)
     if n_scenes:
         layer2, _ = take(pictures, second, row, look, rng)
-        theta2 = placements(n_scenes, pictures.flip[second], rng)
+        theta2 = placements(n_scenes, pictures.flip[second], rng, look.extent)
         sides(theta[last], theta2, rng)
     layer = warp(layer, theta, look.size)
     if n_scenes:
@@ -305,10 +306,12 @@ def dye(layer: torch.Tensor, some: torch.Tensor, rng: torch.Generator) -> None:
     layer[:, :3] = torch.minimum(rgb.clamp_min_(0), layer[:, 3:])  # premultiplied: no colour above its alpha
 
 
-def placements(count: int, flip: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+def placements(
+    count: int, flip: torch.Tensor, rng: torch.Generator, extent: tuple[float, float] = Look.extent
+) -> torch.Tensor:
     """(count, 2, 3) maps from view to picture coordinates: mostly the whole thing, turned, sheared and moved a little."""
     rand = lambda low, high: low + (high - low) * uniform(count, rng=rng)  # noqa: E731
-    zoom = 1 / rand(0.6, 1.12)
+    zoom = 1 / rand(*extent)
     angle = 0.16 * normal(count, rng=rng)
     shear = 0.06 * normal(count, rng=rng)
     stretch = torch.exp(0.07 * normal(count, rng=rng))
