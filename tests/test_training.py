@@ -201,6 +201,24 @@ def test_dyes_turn_hues_and_nothing_else() -> None:
     assert (dyed[grey][:, 0] - luma).abs().max() < 1e-5
 
 
+def test_drawings_are_bent_where_their_knots_move() -> None:
+    layer = torch.zeros(1, 4, 32, 32)
+    layer[..., 8:16] = 1.0
+    whole = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]])
+    assert data.bends(1, 0.0, torch.Generator()) is None
+    still = data.warp(layer, whole, 32, torch.zeros(1, 2, 4, 4))
+    torch.testing.assert_close(still, layer)
+    moves = torch.zeros(1, 2, 4, 4)
+    moves[:, 0, :2] = 0.5  # the upper half looks half a half to the right
+    bent = data.warp(layer, whole, 32, moves)
+    torch.testing.assert_close(bent[..., 0, :], layer[..., 0, :].roll(-8, -1))
+    torch.testing.assert_close(bent[..., -1, :], layer[..., -1, :])
+    drawn = data.bends(1000, 0.07, torch.Generator().manual_seed(0))
+    assert drawn is not None
+    assert drawn.shape == (1000, 2, 4, 4)
+    assert abs(drawn.std() - 0.07) < 0.002
+
+
 def test_what_is_called_red_stays_red(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = data.Pictures(drawn, held_out=False)
     assert not pictures.tells_colour.any()

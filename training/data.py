@@ -194,13 +194,16 @@ def cumulative(weight: torch.Tensor) -> torch.Tensor:
 class Look:
     """How views are made. The defaults are the corruptions of the generator loop.
 
-    `extent` is the least and the largest size of a picture that is alone, of the view's side. `dye_share` of the coloured pictures have other hues, or are grey, unless name or caption tells the colour.
+    `extent` is the least and the largest size of a picture that is alone, of the view's side. `bend` is how far drawings are bent:
+    the standard deviation of moves at 4 x 4 knots, of half a picture (elastic distortions, Simard et al. 2003). `dye_share` of the
+    coloured pictures have other hues, or are grey, unless name or caption tells the colour.
     `broken_share` of a batch comes a second time, out of joint: its first drawings. The scenes of two, `scene_share`, are its
     last ones, and the two shares must sum to 1 at most.
     """
 
     size: int = 64
     extent: tuple[float, float] = (0.6, 1.12)
+    bend: float = 0.0
     scene_share: float = 0.18
     noise: float = 0.15
     erase_share: float = 0.15
@@ -239,9 +242,9 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
         layer2, _ = take(pictures, second, row, look, rng)
         theta2 = placements(n_scenes, pictures.flip[second], rng, look.extent)
         sides(theta[last], theta2, rng)
-    layer = warp(layer, theta, look.size)
+    layer = warp(layer, theta, look.size, bends(count, look.bend, rng))
     if n_scenes:
-        layer[last] = over(warp(layer2, theta2, look.size), layer[last])
+        layer[last] = over(warp(layer2, theta2, look.size, bends(n_scenes, look.bend, rng)), layer[last])
     layer = torch.cat([layer, break_up(layer[: round(count * look.broken_share)], rng)])
     views = corrupt(composite(layer, backgrounds(len(layer), look.size, rng)), look, rng)
     return Batch(views, caption, names, thing)
@@ -336,9 +339,18 @@ def sides(first: torch.Tensor, second: torch.Tensor, rng: torch.Generator) -> No
         theta[:, :, 2] = -(theta[:, :, :2] @ where[:, :, None])[:, :, 0]
 
 
-def warp(layer: torch.Tensor, theta: torch.Tensor, size: int) -> torch.Tensor:
-    """One bilinear resampling of a (B, 4, P, P) batch to (B, 4, size, size); outside is transparent."""
+def bends(count: int, bend: float, rng: torch.Generator) -> torch.Tensor | None:
+    """Moves (count, 2, 4, 4) across and down, in halves of a picture, at knots evenly spread over a view; None for no bend."""
+    return bend * normal(count, 2, 4, 4, rng=rng) if bend else None
+
+
+def warp(
+    layer: torch.Tensor, theta: torch.Tensor, size: int, moves: torch.Tensor | None = None
+) -> torch.Tensor:
+    """One bilinear resampling of a (B, 4, P, P) batch to (B, 4, size, size), bent by `moves`; outside is transparent."""
     grid = F.affine_grid(theta, [len(layer), 4, size, size], align_corners=False)
+    if moves is not None:
+        grid += F.interpolate(moves, (size, size), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
     return F.grid_sample(layer, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
