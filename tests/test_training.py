@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from training import align, broken, data, distil, export, finished, losses, model, runtime, train, words
+from training import align, broken, data, distil, export, finished, losses, mean, model, runtime, train, words
 from training.checkpoint import averaged, facts_of, load_state, save_state
 
 
@@ -618,6 +618,22 @@ def test_all_models_fit_into_thirty_megabytes() -> None:
     total = sum(expected_bytes(tower) for tower in model.TOWERS.values()) + float16_bytes(vqgan) + codebook
     assert total == 29_012_986  # as `training/model.py` adds it up
     assert total + 3 * 40_000 <= 30_000_000  # with the heads of the files
+
+
+def test_the_mean_of_runs_is_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [tmp_path / "a", tmp_path / "b"]
+    for k, run in enumerate(runs):
+        run.mkdir()
+        state = {"weight": torch.full((2, 3), 4.0 * k), "batches": torch.tensor(7 + k)}
+        save_file(state, run / "averaged.safetensors", {"step": "100", "seconds": "60.5"})
+    monkeypatch.setattr("sys.argv", ["mean", *map(str, runs), "--run", str(tmp_path / "c")])
+    mean.main()
+    assert facts_of(tmp_path / "c") == {"step": "200", "seconds": "121.0"}
+    found = averaged(tmp_path / "c")
+    assert torch.equal(found["weight"], torch.full((2, 3), 2.0))
+    assert found["batches"] == 7
+    with pytest.raises(ValueError, match="same tower"):
+        mean.mean([found, {"weight": found["weight"]}])
 
 
 @pytest.mark.parametrize("name", ["tiny", "judge"])
