@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -415,6 +416,19 @@ def test_scenes_are_of_the_two_things_that_their_caption_names(drawn: Path) -> N
         ("apple", "pie")
     }
     assert (batch.names[:30, 0] == batch.names[:30, 1]).all()
+
+
+def test_names_of_two_emoji_are_wrong_answers_however_alike_they_sound() -> None:
+    image = text = torch.eye(2)
+    thing = caption = torch.tensor([0, 1])
+    alike, scale = torch.ones(2, 2) / 2**0.5, torch.tensor(1.0)  # the teacher calls them the same
+
+    def loss(emoji: list[bool] | None) -> float:
+        told = None if emoji is None else torch.tensor(emoji)
+        return losses.clip_loss(image, text, thing, caption, alike, scale, emoji=told).item()
+
+    assert loss(None) == loss([True, False]) == 0.0
+    assert loss([True, True]) == pytest.approx(np.log(1 + np.exp(-1)), abs=1e-5)
 
 
 def test_pictures_are_drawn_as_often_as_they_weigh() -> None:

@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--anchor", type=float, default=8.0, help="weight of the corpus staying in place")
     parser.add_argument(
-        "--settle", type=float, default=0.5, help="share of its pictures' mean in a name's place, in [0, 1]"
+        "--settle", type=float, default=0.2, help="share of its pictures' mean in a name's place, in [0, 1]"
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
@@ -291,7 +291,8 @@ def align(args: argparse.Namespace) -> None:
         scale = model.scale.exp().clamp(max=40.0)
         said = ("caption", "name")[step % 2]
         words, which = model.student(corpus.short(said_rows[said][pick])), drawn[said][there]
-        loss = clip_loss(seen, words, drawn["thing"][there], which, teacher[which], scale)
+        emoji = pictures.is_emoji[which] if said == "name" else None
+        loss = clip_loss(seen, words, drawn["thing"][there], which, teacher[which], scale, emoji=emoji)
         kept = corpus.draw(args.batch, step)
         out, want = model.student(corpus.short(kept)), anchor[kept.to(device)]
         loss = loss + args.anchor * ((1 - (out * want).sum(1)).mean() + relation(out, want))

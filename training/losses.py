@@ -22,15 +22,17 @@ def multi_positive(
 
 def clip_loss(
     image: torch.Tensor, text: torch.Tensor, thing: torch.Tensor, caption: torch.Tensor, teacher: torch.Tensor,
-    scale: torch.Tensor, *, alike: float = 0.85,
+    scale: torch.Tensor, *, alike: float = 0.85, emoji: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """Symmetric loss of unit (B, D) image and text embeddings.
 
     Pictures of one thing and equal captions are positives of one another; captions whose teacher embeddings (B, 384) have
-    a cosine above `alike` are ignored.
+    a cosine above `alike` are ignored, unless both are names of `emoji`, (B,) bool, which are drawn apart (`near_names`).
     """
     positive = (thing[:, None] == thing[None]) | (caption[:, None] == caption[None])
     ignored = teacher @ teacher.T > alike
+    if emoji is not None:
+        ignored &= ~(emoji[:, None] & emoji)
     logits = scale * image @ text.T
     return 0.5 * (multi_positive(logits, positive, ignored) + multi_positive(logits.T, positive, ignored))
 
