@@ -78,7 +78,7 @@ TOWERS = {
         eps=(0.5, 4.0),
         clean_share=0.88,
         rise_share=0.05,
-        look=Look(size=IMAGE_SIZE, noise=0.1, erase_share=0.1, dye_share=0.6),
+        look=Look(size=80, extent=(0.75, 1.12), bend=0.07, noise=0.1, erase_share=0.1, dye_share=0.6),
         split=Split("judge", dropped=0.1, groups=((0, 1.4), (1, 2.8), (8, 3.3)), silhouettes=2.0),
     ),
 }
