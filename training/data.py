@@ -2,7 +2,7 @@
 
 All pictures lie in the memory of the device that trains, and a batch is made there by whole-batch tensor operations whose
 shapes do not depend on what was drawn: nothing waits for the host. Everything random comes from one generator of that
-device. One affine resampling takes the packed pictures (80 px, premultiplied alpha) to the views (64 px); the corruptions
+device. One affine resampling takes the packed pictures (80 px, premultiplied alpha) to the views (64 or 80 px); the corruptions
 are the ones that the generator loop applies.
 """
 
