@@ -147,7 +147,7 @@ def fetch_named(sink: Sink, specs: Sequence[str]) -> None:
     Never for a name that only a recipe or a preset has: those are refused with the command to type.
     """
     from clipart.critic.clip import split_weight
-    from clipart.critic.source import AT, LOCAL
+    from clipart.models.source import AT, LOCAL
     from clipart.models import fetch, registry, store
 
     for name, _ in map(split_weight, specs):
