@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from clipart.cli.sink import Sink
+import typer
+
+from clipart.cli.options import Json, NoColor
 from clipart.presets import NOT_IN_PRESETS, Preset, apply, load_preset, preset_names
 from clipart.recipe import Recipe, make_recipe
+
+if TYPE_CHECKING:
+    from clipart.cli.sink import Sink
+
+
+def presets(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="the preset to show")] = None,
+    json: Json = False,
+    no_color: NoColor = False,
+) -> None:
+    """List the presets and what they change, or show all settings of one as TOML."""
+    sink = context.obj.choose(json=json, no_color=no_color)
+    if name is None:
+        list_presets(sink)
+    else:
+        show_preset(sink, name)
 
 
 def list_presets(sink: Sink) -> None:
