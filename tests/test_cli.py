@@ -610,7 +610,7 @@ def test_ctrl_c_outside_a_run_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("clipart.cli.commands.presets.preset_names", interrupt)
+    monkeypatch.setattr("clipart.presets.preset_names", interrupt)
     assert main(["presets"]) == 130
     assert capsys.readouterr() == ("", "")
 
@@ -673,8 +673,8 @@ def test_presets_for_people(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         "default": Preset("default", "as it comes", {}, ("default",)),
         "soft": Preset("soft", "soft light", {"tv": 2.5, "steps": 500, "clip": ("tiny", "b")}, ("soft",)),
     }
-    monkeypatch.setattr("clipart.cli.commands.presets.preset_names", lambda: tuple(presets))
-    monkeypatch.setattr("clipart.cli.commands.presets.load_preset", presets.__getitem__)
+    monkeypatch.setattr("clipart.presets.preset_names", lambda: tuple(presets))
+    monkeypatch.setattr("clipart.presets.load_preset", presets.__getitem__)
     assert main(["presets"]) == 0
     out = capsys.readouterr().out
     assert "soft   soft light\n" in out

@@ -40,8 +40,9 @@ def option(
     )
 
 
-def _own(kind: Any, *flags: str, **more: Any) -> Any:
-    return Annotated[kind | None, option(*flags, **more)]
+def own(kind: Any, *flags: str, **more: Any) -> Any:
+    """Return the annotated type of an option that is None where it is not typed, or False for a flag."""
+    return Annotated[kind if kind is bool else kind | None, option(*flags, **more)]
 
 
 def _names() -> list[str]:
@@ -66,19 +67,17 @@ FILM_SECONDS = "length of the film in seconds"
 # Options that are no field of the recipe. The defaults shown are those of `clipart.run.Outputs`, with which
 # tests compare them: importing it here would make the help slow.
 OWN: dict[str, Any] = {
-    "preset": _own(
-        str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_names
-    ),
-    "size": _own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
-    "output": _own(
+    "preset": own(str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_names),
+    "size": own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
+    "output": own(
         Path, "--output", "-o", about="write just the picture, here", metavar="FILE", panel="Output"
     ),
-    "folder": _own(
+    "folder": own(
         Path, "--folder", about="where the run's own folder is made", value="outputs", panel="Output"
     ),
-    "video": _own(Literal["mp4", "none"], "--video", about=FILM, value="mp4", panel="Output"),
-    "fps": _own(int, "--fps", about="frames a second of the film", value=30, min=1, max=120, panel="Output"),
-    "video_seconds": _own(
+    "video": own(Literal["mp4", "none"], "--video", about=FILM, value="mp4", panel="Output"),
+    "fps": own(int, "--fps", about="frames a second of the film", value=30, min=1, max=120, panel="Output"),
+    "video_seconds": own(
         float, "--video-seconds", about=FILM_SECONDS, value=10, min=0.1, max=3600, panel="Output"
     ),
     "no_metadata": NoMetadata,
@@ -90,25 +89,40 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="what 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run", show_default=False)]
 
 
-def with_options(words: Any = Words) -> Callable[[F], F]:
-    """Give a job `(context, words, **given)` the signature that Typer reads: a parameter for each option."""
-    return lambda job: _with_options(job, words)
+def takes(**options: Any) -> Callable[[F], F]:
+    """Give a job `(context, **given)` the signature that Typer reads: a parameter for each of `options`.
+
+    Each is an annotated type. One that may be None has that for a default, a flag has False, and any other
+    must be typed; so what is None was not typed.
+    """
+
+    def signed(job: F) -> F:
+        annotations: dict[str, Any] = {"context": typer.Context} | options
+        job.__annotations__ = annotations | {"return": None}
+        parameters = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                annotation=annotation,
+                default=_unset(annotation),
+            )
+            for name, annotation in annotations.items()
+        ]
+        vars(job)["__signature__"] = inspect.Signature(parameters, return_annotation=None)
+        return job
+
+    return signed
 
 
-def _with_options(job: F, words: Any) -> F:
-    annotations: dict[str, Any] = {"context": typer.Context, "words": words} | dict(_options())
-    job.__annotations__ = annotations | {"return": None}
-    parameters = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            annotation=annotation,
-            default=inspect.Parameter.empty if name == "context" else False if _is_flag(annotation) else None,
-        )
-        for name, annotation in annotations.items()
-    ]
-    vars(job)["__signature__"] = inspect.Signature(parameters, return_annotation=None)
-    return job
+def _unset(annotation: Any) -> Any:
+    """Return the value of a parameter that is not typed."""
+    kind = next(iter(get_args(annotation)), annotation)
+    return False if kind is bool else None if type(None) in get_args(kind) else inspect.Parameter.empty
+
+
+def recipe_options() -> dict[str, Any]:
+    """Return the options of the main job in the order of their panels: those of the recipe, and OWN."""
+    return dict(_options())
 
 
 def _options() -> Iterator[tuple[str, Any]]:
@@ -161,7 +175,3 @@ def _shown(default: Any) -> str | None:
     if isinstance(default, tuple):
         return " ".join(default) or None
     return None if default is None else str(default)
-
-
-def _is_flag(annotation: Any) -> bool:
-    return get_args(annotation)[:1] == (bool,)

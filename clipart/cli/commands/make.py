@@ -10,7 +10,7 @@ import typer
 
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
-from clipart.cli.options import with_options
+from clipart.cli.options import Words, recipe_options, takes
 from clipart.cli.reading import read_outputs, read_recipe
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clipart.run import Result
 
 
-@with_options()
+@takes(words=Words, **recipe_options())
 def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     """Make a picture of a prompt."""
     invocation: Invocation = context.obj

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipart.cli.options import Json, NoColor
-from clipart.presets import NOT_IN_PRESETS, Preset, apply, load_preset, preset_names
 from clipart.recipe import Recipe, make_recipe
 
 if TYPE_CHECKING:
     from clipart.cli.sink import Sink
+    from clipart.presets import Preset
 
 
 def presets(
@@ -33,6 +33,8 @@ def list_presets(sink: Sink) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from clipart.presets import load_preset, preset_names
+
     presets = [load_preset(name) for name in preset_names()]
     sink.event(
         "presets", presets=[{"name": p.name, "about": p.about, "changes": changes(p)} for p in presets]
@@ -49,6 +51,8 @@ def show_preset(sink: Sink, name: str) -> None:
     """Print all settings of a preset as TOML that `--preset FILE.toml` reads back."""
     import tomli_w
 
+    from clipart.presets import NOT_IN_PRESETS, load_preset
+
     preset = load_preset(name)
     settings = _resolved(preset).model_dump(mode="json", exclude_none=True, exclude=set(NOT_IN_PRESETS))
     sink.event("preset", name=preset.name, about=preset.about, chain=preset.chain, settings=settings)
@@ -63,6 +67,8 @@ def changes(preset: Preset) -> dict[str, Any]:
 
 
 def _resolved(preset: Preset) -> Recipe:
+    from clipart.presets import apply
+
     return make_recipe(apply(preset, {"prompt": "preset"}))
 
 

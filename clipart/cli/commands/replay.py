@@ -10,7 +10,7 @@ import typer
 
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
-from clipart.cli.options import with_options
+from clipart.cli.options import recipe_options, takes
 from clipart.cli.reading import read_outputs, read_size, typed_settings
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
@@ -27,7 +27,7 @@ Source = Annotated[
 ]
 
 
-@with_options(words=Source)
+@takes(words=Source, **recipe_options())
 def replay(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     """Run again what made a picture, a film or a run's folder, changed by the options that are typed.
 
