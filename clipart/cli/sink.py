@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from clipart.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, RenderableType
 
 Mode = Literal["human", "json", "quiet"]
@@ -61,6 +63,11 @@ class Sink:
         """Print the one line that quiet mode is for."""
         if self.mode == "quiet":
             sys.stdout.write(text + "\n")
+
+    def file(self, path: Path) -> None:
+        """Print the path of a file that was made, for people and in quiet mode."""
+        self.show(str(path))
+        self.brief(str(path))
 
     def note(self, text: str, style: str = "dim") -> None:
         """Tell a person something on stderr."""

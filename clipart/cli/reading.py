@@ -1,0 +1,110 @@
+"""What was typed, as a recipe and as outputs.
+
+An option that is not typed is not passed on, so that a preset's value holds: default < preset < option.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from clipart.errors import UsageError
+from clipart.recipe import Recipe, knobs, make_recipe
+
+
+def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
+    """Return the recipe that the prompt and the options ask for, a preset's settings under the options.
+
+    Raises:
+        UsageError: saying what to type instead.
+    """
+    from clipart import prompt as prompts
+
+    prompt = one_prompt(words)
+    prompts.parse(prompt)  # first, as its message points at the character
+    settings = typed_settings(given) | read_size(given)
+    recipe = make_recipe(_with_preset(given.get("preset"), settings | {"prompt": prompt}))
+    prompts.parse(recipe.prompt, no=recipe.no)
+    return recipe
+
+
+def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the recipe that were typed."""
+    return {name: given[name] for name in knobs() if given.get(name) is not None}
+
+
+def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
+    """Return the prompt among the arguments.
+
+    Raises:
+        UsageError: there is none, or it was not put in quotes.
+    """
+    if not words:
+        raise UsageError(f'There is no prompt. Say what to draw, for example: {command} "apple:: tart::"')
+    if len(words) > 1:
+        joined = " ".join(words)
+        raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
+    return words[0]
+
+
+def _with_preset(name: str | None, typed: dict[str, Any]) -> dict[str, Any]:
+    if name is None:
+        return typed
+    from clipart.presets import apply, load_preset
+
+    return apply(load_preset(name), typed)
+
+
+_SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")
+
+
+def read_size(given: dict[str, Any]) -> dict[str, int]:
+    """Read `--size`: 512x384, or 512 for a square.
+
+    Raises:
+        UsageError: it is neither, or a side is out of range, or it is given twice.
+    """
+    size = given.get("size")
+    if size is None:
+        return {}
+    if given.get("width") is not None or given.get("height") is not None:
+        raise UsageError("--size sets the width and the height. Type either --size, or --width and --height.")
+    lowest, highest = bounds("width")
+    found = _SIZE.fullmatch(size.strip())
+    sides = (int(found[1]), int(found[2] or found[1])) if found else ()
+    if not sides or not all(lowest <= side <= highest for side in sides):
+        raise UsageError(
+            f"--size {size[:20]}: no such size. Type width x height such as 512x384, or one number for both; "
+            f"each from {lowest} to {highest} pixels."
+        )
+    return dict(zip(("width", "height"), sides, strict=True))
+
+
+def bounds(name: str) -> tuple[Any, Any]:
+    """Return the lowest and the highest value of a field of the recipe, None where there is no bound."""
+    metadata = knobs()[name].metadata
+    lowest = next((getattr(each, "ge", None) for each in metadata if hasattr(each, "ge")), None)
+    highest = next((getattr(each, "le", None) for each in metadata if hasattr(each, "le")), None)
+    return lowest, highest
+
+
+def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
+    """Return where the run's files go, as arguments of `clipart.run.Outputs`.
+
+    Raises:
+        UsageError: options contradict each other.
+    """
+    file: Path | None = given.get("output")
+    names = ("folder", "video", "fps", "video_seconds")
+    chosen: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
+    plain = {"metadata": False} if given.get("no_metadata") else {}
+    if file is None:
+        return chosen | plain
+    if file.is_dir():
+        example = file / "apple.png"
+        raise UsageError(f"--output {file} is a folder. Type a file such as {example}, or --folder {file}.")
+    if chosen and chosen != {"video": "none"}:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise UsageError(f"--output writes just the picture: leave it out, or leave out {flags}.")
+    return {"folder": None, "file": file, "video": "none"} | plain
