@@ -10,11 +10,11 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from clipart.errors import ClipartError, UsageError
+from clipart.near import did_you_mean
 from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
 
 MAX_BYTES = 1024 * 1024
@@ -102,10 +102,9 @@ def _locate(wanted: str, beside: Path) -> Path:
         return path
     names = preset_names()
     if wanted not in names:
-        near = get_close_matches(wanted.lower(), names, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(wanted, names, quoted=True)
         raise UsageError(
-            f"No preset {wanted!r}. {hint}`clipart presets` lists them; a file of your own ends in .toml."
+            f"No preset {wanted!r}.{hint} `clipart presets` lists them; a file of your own ends in .toml."
         )
     return _shipped() / f"{wanted}.toml"
 

@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 
 from clipart.errors import UsageError
 from clipart.models import embedded
+from clipart.near import did_you_mean
 from clipart.rng import MAX_SEED, draw_seed
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
@@ -338,14 +339,11 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
 
 
 def _explain(issue: dict[str, Any]) -> str:
-    from difflib import get_close_matches
-
     where = [str(part) for part in issue["loc"]]
     schema: type[_Schema] = Stage if where[:1] == ["stages"] else Recipe
     name = where[-1] if schema is Stage else (where[0] if where else "recipe")
     if issue["type"] == "extra_forbidden":
-        near = get_close_matches(name, schema.model_fields, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else " `clipart --help` lists the options."
+        hint = did_you_mean(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
         return f"{'.'.join(where)}: no such setting.{hint}"
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."

@@ -32,8 +32,8 @@ def convert_model(sink: Sink, names: Sequence[str], output: Path | None = None) 
         )
     from safetensors.torch import save_file
 
+    from clipart.files import atomic, require_writable
     from clipart.models.convert import convert
-    from clipart.record.files import atomic, require_writable
 
     require_writable(final)
     tensors, metadata = convert(config, checkpoint)

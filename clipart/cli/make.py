@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +11,7 @@ from clipart.cli.drive import drive
 from clipart.cli.options import Source, read_outputs, read_recipe, with_options
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
+from clipart.near import nearest
 
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
@@ -78,7 +78,7 @@ def _fetch(sink: Sink, given: dict[str, Any]) -> None:
 def _mind_the_commands(sink: Sink, prompt: str, context: typer.Context) -> None:
     """Say so if a prompt of one word looks like a sub-command with a slip of the finger."""
     commands: list[str] = list(getattr(context.find_root().command, "commands", {}))
-    near = get_close_matches(prompt, [*commands, "help", "version"], n=1, cutoff=0.8)
+    near = nearest(prompt, [*commands, "help", "version"], cutoff=0.8)
     if near:
         meant = near[0] if near[0] in commands else f"--{near[0]}"
         sink.note(f"drawing the word {prompt!r}; the command is: clipart {meant}")

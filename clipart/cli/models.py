@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from clipart.cli.convert import convert_model
 from clipart.cli.options import Json, NoColor, option
 from clipart.errors import ModelError, UsageError
+from clipart.near import did_you_mean
 
 if TYPE_CHECKING:
     from clipart.cli.sink import Sink
@@ -46,8 +46,7 @@ def models(
         list_models(sink)
         return
     if action not in ACTIONS:
-        near = get_close_matches(action, ACTIONS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(action, ACTIONS)
         raise UsageError(f"clipart models {action}: type one of {', '.join(ACTIONS)}.{hint}")
     if action == "convert":
         convert_model(sink, names or (), output)
@@ -123,13 +122,13 @@ def show_paths(sink: Sink, names: Sequence[str]) -> None:
 
 def remove_models(sink: Sink, names: Sequence[str]) -> None:
     """Remove the files of models, and what was recorded of them."""
+    from clipart.files import size_text
     from clipart.models import registry, store
-    from clipart.models.home import size
 
     for entry in [registry.find(name) for name in names]:
         freed = store.remove(entry)
         sink.event("removed", name=entry.name, bytes=freed)
-        sink.show(f" {entry.name} is removed; {size(freed)} are free again.")
+        sink.show(f" {entry.name} is removed; {size_text(freed)} are free again.")
 
 
 ACTIONS: dict[str, Callable[[Sink, Sequence[str]], None]] = {
@@ -169,14 +168,14 @@ def watching(sink: Sink) -> Iterator[Watch]:
 
 
 def _announce(sink: Sink, plan: Plan) -> None:
-    from clipart.models.home import size
+    from clipart.files import size_text
 
     entry = plan.entry
     sink.event(
         "pull", name=entry.name, bytes=plan.size, done=plan.done, licence=plan.licence, source=entry.page
     )
-    here = f", {size(plan.done)} of it here already" if plan.done else ""
-    sink.note(f"fetching {entry.name}: {size(plan.size)}{here}, licence {plan.licence}, {entry.page}")
+    here = f", {size_text(plan.done)} of it here already" if plan.done else ""
+    sink.note(f"fetching {entry.name}: {size_text(plan.size)}{here}, licence {plan.licence}, {entry.page}")
     if plan.pickled:
         sink.warn("its weights come as a pickle, which is read with torch's restricted reader only.")
 
@@ -198,7 +197,7 @@ def _bar(sink: Sink) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def _lines(sink: Sink) -> Iterator[Callable[[int, int], None]]:
-    from clipart.models.home import size
+    from clipart.files import size_text
 
     tenth = 0
 
@@ -206,7 +205,7 @@ def _lines(sink: Sink) -> Iterator[Callable[[int, int], None]]:
         nonlocal tenth
         if total and done * 10 // total > tenth:
             tenth = done * 10 // total
-            sink.note(f"{size(done)} of {size(total)}")
+            sink.note(f"{size_text(done)} of {size_text(total)}")
 
     yield tell
 
@@ -252,6 +251,6 @@ def _bytes(entry: Entry) -> int:
 
 
 def _size(entry: Entry) -> str:
-    from clipart.models.home import size
+    from clipart.files import size_text
 
-    return size(_bytes(entry)) if _bytes(entry) else "?"
+    return size_text(_bytes(entry)) if _bytes(entry) else "?"

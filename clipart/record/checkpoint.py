@@ -21,9 +21,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from clipart.errors import ClipartError, UsageError
+from clipart.files import atomic, explain
 from clipart.iterates import StopReason
 from clipart.recipe import Recipe, make_recipe
-from clipart.record.files import atomic, explain
 from clipart.record.metadata import versions
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
     """
     from clipart.critic.clip import split_weight
     from clipart.critic.source import find_source
-    from clipart.models.home import sha256
+    from clipart.files import sha256
 
     names = [split_weight(spec)[0] for spec in recipe.clip] + [recipe.judged_by]
     hashes = {}
