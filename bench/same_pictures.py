@@ -33,7 +33,15 @@ RECIPES: dict[str, list[str]] = {
     "stages": ["an owl", "--preset", "unfold", "--starts", "2"],
     "camera": ["a star", "--zoom", "1.02", "--spin", "2", "--pan-x", "1", "--starts", "1"],
     "init": ["a mouse", "--init", "start.png", "--init-strength", "0.6", "--size", "128x96"],
-    "ensemble": ["a hat::2 a (red:1.4) bag::", "--clip", "tiny", "--clip", "tiny-judge::0.5", "--starts", "1"],
+    "ensemble": [
+        "a hat::2 a (red:1.4) bag::",
+        "--clip",
+        "tiny",
+        "--clip",
+        "tiny-judge::0.5",
+        "--starts",
+        "1",
+    ],
     "resume": ["a drum", "--starts", "1"],
 }
 
@@ -79,7 +87,8 @@ def main() -> int:
         try:
             for name in (each for each in RECIPES if args.only in each):
                 before, now = (
-                    picture(each, name, folder / side / name) for side, each in (("before", tree), ("now", HERE))
+                    picture(each, name, folder / side / name)
+                    for side, each in (("before", tree), ("now", HERE))
                 )
                 worst = int(np.abs(before - now).max()) if before.shape == now.shape else "another size"
                 different += worst != 0

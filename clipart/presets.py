@@ -11,11 +11,11 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from clipart.errors import ClipartError, UsageError
+from clipart.near import did_you_mean
 from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
 
 MAX_BYTES = 1024 * 1024
@@ -104,10 +104,9 @@ def _locate(wanted: str, beside: Path) -> Path:
         return path
     names = preset_names()
     if wanted not in names:
-        near = get_close_matches(wanted.lower(), names, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(wanted, names, quoted=True)
         raise UsageError(
-            f"No preset {wanted!r}. {hint}`clipart presets` lists them; a file of your own ends in .toml."
+            f"No preset {wanted!r}.{hint} `clipart presets` lists them; a file of your own ends in .toml."
         )
     return _shipped() / f"{wanted}.toml"
 
@@ -179,7 +178,9 @@ def dump_recipe(recipe: Recipe) -> str:
         parts.append(f"{_LEFT}\nleft = {_list(values['left'])}")
     if values["extras"]:
         parts.append(f"[extras]\n{tomli_w.dumps(values['extras'])}".rstrip())
-    stages = [{key: value for key, value in stage.items() if key != "left" or value} for stage in values["stages"]]
+    stages = [
+        {key: value for key, value in stage.items() if key != "left" or value} for stage in values["stages"]
+    ]
     parts += [f"[[stages]]\n{tomli_w.dumps(stage)}".rstrip() for stage in stages]
     return "\n\n".join(parts) + "\n"
 

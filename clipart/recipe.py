@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,7 @@ from clipart.errors import UsageError
 from clipart.finish.chain import read_chain
 from clipart.models.registry import default
 from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
+from clipart.near import did_you_mean
 from clipart.process import PROCESSES
 from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
@@ -84,9 +85,15 @@ Chain = Annotated[
 Extra = bool | int | float | str
 
 
-def _knob(default: Any, group: str, about: str, unit: str = "", **bounds: Any) -> Any:
-    """Describe a field that the command line offers: its panel, what it does, its unit and range."""
-    return Field(default, description=about, json_schema_extra={"group": group, "unit": unit}, **bounds)
+def _knob(
+    default: Any, group: str, about: str, unit: str = "", *, joined: bool = False, **bounds: Any
+) -> Any:
+    """Describe a field that the command line offers: its panel, what it does, its unit and range.
+
+    A `joined` one has several values that are typed as one text, by commas.
+    """
+    extra: dict[str, Any] = {"group": group, "unit": unit, "joined": joined}
+    return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 
 class _Schema(BaseModel):
@@ -147,7 +154,10 @@ class Recipe(_Schema):
     )
     grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
     finish: Chain = _knob(
-        ("clean",), "Picture", "steps after the last one, by commas: clean, flat, upscale:2, none"
+        ("clean",),
+        "Picture",
+        "steps after the last one, by commas: clean, flat, upscale:2, none",
+        joined=True,
     )
     upscale: int = _knob(1, "Picture", "enlarge the finished picture", "times", ge=1, le=4)
 
@@ -311,20 +321,19 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        issues = [dict(issue) for issue in error.errors()]
-        inner = {issue["loc"][:-1] for issue in issues}  # a list is not also called too short for its bad items
+        issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors()]
+        inner = {
+            issue["loc"][:-1] for issue in issues
+        }  # a list is not also called too short for its bad items
         raise UsageError("\n".join(_explain(each) for each in issues if each["loc"] not in inner)) from None
 
 
 def _explain(issue: dict[str, Any]) -> str:
-    from difflib import get_close_matches
-
     where = [str(part) for part in issue["loc"]]
     schema: type[_Schema] = Stage if where[:1] == ["stages"] else Recipe
     name = where[-1] if schema is Stage else (where[0] if where else "recipe")
     if issue["type"] == "extra_forbidden":
-        near = get_close_matches(name, schema.model_fields, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else " `clipart --help` lists the options."
+        hint = did_you_mean(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
         return f"{'.'.join(where)}: no such setting.{hint}"
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."
@@ -345,6 +354,17 @@ def knobs() -> dict[str, FieldInfo]:
     `json_schema_extra` of each holds its panel ("group") and the unit of its value ("unit").
     """
     return {k: f for k, f in Recipe.model_fields.items() if isinstance(f.json_schema_extra, dict)}
+
+
+def typed_as(name: str) -> tuple[type, bool]:
+    """Return the type of what a person types for the field `name`, and whether several are typed one by one."""
+    field = Recipe.model_fields[name]
+    kinds = [each for each in get_args(field.annotation) if each not in (type(None), ...)] or [
+        field.annotation
+    ]
+    many = get_origin(field.annotation) is tuple
+    kind = kinds[0] if kinds[0] in (int, float, bool) else str
+    return kind, many and not (isinstance(extra := field.json_schema_extra, dict) and extra["joined"])
 
 
 _TABLES: dict[str, Table[Any]] = {"canvas": CANVASES, "process": PROCESSES}

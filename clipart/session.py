@@ -180,9 +180,7 @@ class Session:
         """Return what a canvas and its process are built anew for, where a stage has another."""
         return settings.canvas, settings.process, settings.optimizer, self._size(settings)
 
-    def _build(
-        self, settings: Recipe, generator: torch.Generator | None, before: Process | None
-    ) -> Process:
+    def _build(self, settings: Recipe, generator: torch.Generator | None, before: Process | None) -> Process:
         self._built = self._kind(settings)
         start = F.interpolate(self.shown, size=self._size(settings), mode="bicubic", antialias=True)
         canvas = CANVASES[settings.canvas].build(start, settings, self.models, generator)

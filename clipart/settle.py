@@ -148,6 +148,24 @@ def _extras(recipe: Recipe) -> dict[str, Any]:
     return known | recipe.extras
 
 
+def on_this_machine(recipe: Recipe) -> Recipe:
+    """Return `recipe` with device and arithmetic open again, where nobody chose them and this machine lacks them."""
+    from clipart.device import has_bfloat16, pick_device
+
+    if "device" in recipe.left:
+        try:
+            pick_device(recipe.device)
+        except UsageError:
+            return recipe.with_(device="auto")
+    if (
+        "precision" in recipe.left
+        and recipe.precision == "bfloat16"
+        and not has_bfloat16(pick_device(recipe.device))
+    ):
+        return recipe.with_(precision="auto")
+    return recipe
+
+
 def reopen(recipe: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of `recipe`, open again where they had been left open and follow from `changes`.
 

@@ -19,6 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from clipart.errors import ClipartError, UsageError
+from clipart.near import did_you_mean
 
 T = TypeVar("T")
 
@@ -72,10 +73,7 @@ class Table(Generic[T]):
         names = self.names()
         if name in names:
             return name
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, names, quoted=True)
         raise UsageError(f"There is no {self.kind} {name!r}.{hint} There is: {', '.join(names)}.")
 
     def __getitem__(self, name: str) -> T:

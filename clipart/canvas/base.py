@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 from clipart.canvas.camera import moved
 from clipart.recipe import Recipe
 
+
 class Canvas(nn.Module, ABC):
     """The start plus a learned change: `canvas()` is the image, (1, 3, height, width) float32.
 

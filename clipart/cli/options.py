@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
-from clipart.recipe import GROUPS, choices, knobs
+from clipart.recipe import GROUPS, choices, knobs, typed_as
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -136,20 +136,20 @@ def _options() -> Iterator[tuple[str, Any]]:
 
 def _from_field(name: str, field: FieldInfo) -> Any:
     """Return the annotation of the option that sets a field of the recipe."""
-    kind, values, extra = _kind(field), choices(field.annotation), _extra(field)
+    (kind, many), values, extra = typed_as(name), choices(name), _extra(field)
     unit = "" if extra["unit"] in str(field.description).split() else extra["unit"]
-    metavar = NAMED.get(name) or METAVARS.get(kind[0], "TEXT")
+    metavar = NAMED.get(name) or METAVARS[kind]
     if unit == "file" or unit.isupper():
         metavar, unit = unit.upper(), ""
     about = field.description or ""
     if values:
         about += f" ({', '.join(values)})" if ":" in about or ";" in about else f": {', '.join(values)}"
     return Annotated[
-        (Literal[values] if values else list[str] if kind == (str, ...) else kind[0]) | None,
+        (Literal[values] if values else list[str] if many else kind) | None,
         option(
             *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
             about=f"{about}, {unit}" if unit else about,
-            value=_shown(field.default),
+            value=_shown(field.default, "," if extra["joined"] else " "),
             metavar=metavar,
             panel=extra["group"],
             hidden=name in ("width", "height"),
@@ -157,21 +157,13 @@ def _from_field(name: str, field: FieldInfo) -> Any:
     ]
 
 
-def _kind(field: FieldInfo) -> tuple[Any, ...]:
-    """Return the type of a field's value: (int,), (str, ...) for many, and so on."""
-    annotation: Any = field.annotation
-    if get_origin(annotation) is tuple:
-        return get_args(annotation)
-    return tuple(each for each in get_args(annotation) if each is not type(None)) or (annotation,)
-
-
 def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
-def _shown(default: Any) -> str | None:
+def _shown(default: Any, between: str) -> str | None:
     if isinstance(default, float):
         return f"{default:g}"
     if isinstance(default, tuple):
-        return " ".join(default) or None
+        return between.join(default) or None
     return None if default is None else str(default)

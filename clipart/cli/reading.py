@@ -19,14 +19,8 @@ def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: saying what to type instead.
     """
-    from clipart import prompt as prompts
-
-    prompt = one_prompt(words)
-    prompts.parse(prompt)  # first, as its message points at the character
-    settings = typed_settings(given) | read_size(given)
-    recipe = make_recipe(_with_preset(given.get("preset"), settings | {"prompt": prompt}))
-    prompts.parse(recipe.prompt, no=recipe.no)
-    return recipe
+    settings = {"prompt": one_prompt(words)} | typed_settings(given) | read_size(given)
+    return make_recipe(_with_preset(given.get("preset"), settings))
 
 
 def typed_settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -148,7 +148,9 @@ class Objective:
                     found += term.weight * (term.shares * distances).sum(dim=1).cpu()
             if whole:
                 for each in self.regularisers(group, settings):
-                    found += each.weight * torch.stack([each.loss(image) for image in torch.split(group, 1)]).cpu()
+                    found += (
+                        each.weight * torch.stack([each.loss(image) for image in torch.split(group, 1)]).cpu()
+                    )
             totals += found.tolist()
         return totals
 
@@ -157,7 +159,9 @@ class Objective:
         shares, chunk = attention(self.layout, views.place), chunk or self._chunk(term)
         for first in range(0, len(views), chunk):
             some = slice(first, first + chunk)
-            seen = [views[some].render(clamp_with_grad(image), term.clip.side) for image in torch.split(images, 1)]
+            seen = [
+                views[some].render(clamp_with_grad(image), term.clip.side) for image in torch.split(images, 1)
+            ]
             found = term.distance(term.clip.encode_images(torch.cat(seen)), term.texts)
             yield (shares[some].to(found) * found.view(len(images), -1, found.shape[1])).sum(dim=1)
 

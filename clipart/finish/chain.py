@@ -60,7 +60,9 @@ def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
         try:
             inspect.signature(function).bind(None, *numbers)
         except TypeError as error:
-            raise UsageError(f"--finish {step}: {error}. `clipart --help` shows how steps are typed.") from None
+            raise UsageError(
+                f"--finish {step}: {error}. `clipart --help` shows how steps are typed."
+            ) from None
         _check_ranges(step, function, numbers)
         calls.append((function, numbers))
 

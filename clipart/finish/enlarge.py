@@ -19,5 +19,7 @@ def enlarge(image: Tensor, times: Annotated[float, Range(1, 4)] = 2) -> Tensor:
     height, width = image.shape[1:]
     if times == 1:
         return image
-    larger = resize(image[None], (round(height * times), round(width * times)), "bicubic", align_corners=False)
+    larger = resize(
+        image[None], (round(height * times), round(width * times)), "bicubic", align_corners=False
+    )
     return sharpen(larger[0].clamp_(0, 1), AMOUNT, SIGMA * times)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 
 from clipart.finish.clean import clean
-from clipart.record.files import to_pil
+from clipart.pictures import from_pil, to_pil
 
 COLOURS = 8
 BLUR = 1 / 256  # of the short side; takes off what would become speckle
@@ -34,5 +32,4 @@ def flat(image: Tensor) -> Tensor:
         .quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE)
     )
     plain = few.convert("RGB").filter(ImageFilter.ModeFilter(MODE))
-    small = np.array(plain.resize((width, height), Image.Resampling.LANCZOS))
-    return torch.from_numpy(small).permute(2, 0, 1).float() / 255
+    return from_pil(plain.resize((width, height), Image.Resampling.LANCZOS))

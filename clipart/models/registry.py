@@ -6,12 +6,12 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from clipart.errors import ModelError
+from clipart.near import did_you_mean
 
 HUB = "hf-hub:"
 UNKNOWN_LICENCE = "see its page"
@@ -189,6 +189,5 @@ def require_whole(name: str, model: dict[str, Any]) -> None:
 
 def unknown(name: str, more: Iterable[str] = ()) -> ModelError:
     """Return the error for a name that no model has, with the nearest names."""
-    near = get_close_matches(name, [*(entry.name for entry in entries()), *more], n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    return ModelError(f"{name}: no such model. {hint}`clipart models` lists those with names.")
+    hint = did_you_mean(name, [*(entry.name for entry in entries()), *more], 3, cutoff=0.4)
+    return ModelError(f"{name}: no such model.{hint} `clipart models` lists those with names.")

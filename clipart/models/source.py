@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from clipart.errors import ModelError
+from clipart.files import sha256
 from clipart.models import registry, store
-from clipart.models.home import sha256
 from clipart.models.spec import AT, LOCAL, ModelSpec
+from clipart.near import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,7 @@ def _architecture(name: str) -> str:
     architecture, _, path = name.partition(AT)
     known = open_clip.list_models()
     if architecture not in known or not path:
-        near = get_close_matches(architecture, known, n=3)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(architecture, known, 3)
         raise ModelError(f"--clip {name}: a file of weights is typed ARCHITECTURE@FILE.{hint}")
     registry.require_whole(name, open_clip.get_model_config(architecture))
     return architecture

@@ -89,7 +89,9 @@ def read_judge(text: str) -> ModelSpec:
     """
     name, colons, _ = text.partition("::")
     if colons or not name:
-        raise UsageError(f"--judge {text}: one model judges, without a weight. Type --judge {name or 'NAME'}.")
+        raise UsageError(
+            f"--judge {text}: one model judges, without a weight. Type --judge {name or 'NAME'}."
+        )
     return ModelSpec(name)
 
 
@@ -100,5 +102,7 @@ def read_vqgan(text: str) -> ModelSpec:
         UsageError: it is empty.
     """
     if not text:
-        raise UsageError("--vqgan: there is no name. Type the path of a file, such as --vqgan f16.safetensors.")
+        raise UsageError(
+            "--vqgan: there is no name. Type the path of a file, such as --vqgan f16.safetensors."
+        )
     return ModelSpec(text, "vqgan")

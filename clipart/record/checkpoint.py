@@ -23,9 +23,9 @@ from torch import Tensor
 from clipart.canvas import CANVASES
 from clipart.canvas.pixel import PixelCanvas
 from clipart.errors import ClipartError, UsageError
+from clipart.files import atomic, explain
 from clipart.iterates import StopReason
 from clipart.recipe import Recipe, make_recipe
-from clipart.record.files import atomic, explain
 from clipart.record.metadata import versions
 
 if TYPE_CHECKING:

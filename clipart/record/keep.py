@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipart.errors import UsageError
+from clipart.files import atomic, require_space, require_writable
 from clipart.iterates import Iterate
+from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import Checkpointer
-from clipart.record.files import atomic, new_folder, require_space, require_writable, save_png, slug, to_pil
+from clipart.record.files import new_folder, save_png, slug
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
 from clipart.record.render import EASE, Film, render

@@ -78,7 +78,7 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
     Raises:
         ModelError: one is not on this machine.
     """
-    from clipart.models.home import sha256
+    from clipart.files import sha256
     from clipart.models.source import find_source
 
     recipe = recipe.resolve()
@@ -192,7 +192,9 @@ def require_harmless(recipe: Recipe, typed: Mapping[str, Any]) -> None:
         UsageError: naming the setting and what to type.
     """
     models = {"clip": recipe.clip, "judge": (recipe.judge,), "vqgan": (recipe.vqgan,)}
-    files = {key: [str(spec) for spec in specs if spec and spec.place != "name"] for key, specs in models.items()}
+    files = {
+        key: [str(spec) for spec in specs if spec and spec.place != "name"] for key, specs in models.items()
+    }
     for key, found in ({"init": [recipe.init] if recipe.init is not None else []} | files).items():
         if found and typed.get(key) is None:
             raise UsageError(

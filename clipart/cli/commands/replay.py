@@ -15,10 +15,10 @@ from clipart.cli.reading import read_outputs, read_size, typed_settings
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
 from clipart.errors import UsageError
-from clipart.recipe import Recipe, make_recipe
 
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
+    from clipart.recipe import Recipe
     from clipart.record.metadata import Origin
     from clipart.run import Result
 
@@ -40,11 +40,16 @@ def replay(context: typer.Context, words: list[str] | None, **given: Any) -> Non
     outputs = read_outputs(given)
     fetch_typed(sink, given)
 
-    def job(consumers: list[Consumer], stop_now: Callable[[], bool], trying: Callable[[int], None]) -> Result:
+    def job(
+        settled: Recipe,
+        consumers: list[Consumer],
+        stop_now: Callable[[], bool],
+        trying: Callable[[int, int], None],
+    ) -> Result:
         from clipart.run import Outputs, run
 
-        warn_of_differences(sink, origin, recipe)
-        return run(recipe, Outputs(**outputs), consumers, stop_now, trying)
+        warn_of_differences(sink, origin, settled)
+        return run(settled, Outputs(**outputs), consumers, stop_now, trying)
 
     drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, recipe.seed is not None))
 
@@ -55,9 +60,9 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     Raises:
         UsageError: no file, no recipe in it, or one that would read a file; it says what to type.
     """
-    from clipart import prompt as prompts
     from clipart.presets import load_preset
     from clipart.record.metadata import read_origin, require_harmless
+    from clipart.settle import on_this_machine
 
     if not words:
         raise UsageError("Replay what? Give a picture, a film or a run's folder: clipart replay apple.png")
@@ -69,9 +74,7 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
         typed["prompt"] = words[1]
     require_harmless(origin.recipe, typed)
     preset = load_preset(given["preset"]).settings if given.get("preset") else {}
-    recipe = make_recipe(origin.recipe.model_dump() | dict(preset) | typed)
-    prompts.parse(recipe.prompt, no=recipe.no)
-    return recipe.resolve(), origin
+    return on_this_machine(origin.recipe.with_(**{**preset, **typed})), origin
 
 
 def warn_of_differences(sink: Sink, origin: Origin, recipe: Recipe) -> None:
