@@ -6,9 +6,11 @@ An option that is not typed is not passed on, so that a preset's value holds: de
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clipart.cli.assignments import change_stages, read_set
 from clipart.errors import UsageError
 from clipart.recipe import Recipe, knobs, make_recipe
 
@@ -23,15 +25,45 @@ def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
 
     prompt = one_prompt(words)
     prompts.parse(prompt)  # first, as its message points at the character
-    settings = typed_settings(given) | read_size(given)
-    recipe = make_recipe(_with_preset(given.get("preset"), settings | {"prompt": prompt}))
+    values = settings_over(preset_settings(given), given)
+    recipe = make_recipe(values | {"prompt": prompt})
     prompts.parse(recipe.prompt, no=recipe.no)
     return recipe
 
 
+def settings_over(values: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` of a recipe with what was typed in their place: options of their own, and `--set`.
+
+    Raises:
+        UsageError: an option contradicts another, or `--set` names no setting or no stage of `values`.
+    """
+    values = {**values, **typed_settings(given)}
+    of_stages = read_set(given.get("set"))[1]
+    return {**values, "stages": change_stages(values.get("stages", ()), of_stages)} if of_stages else values
+
+
 def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of the recipe that were typed."""
-    return {name: given[name] for name in knobs() if given.get(name) is not None}
+    """Return the fields of the recipe that were typed.
+
+    Raises:
+        UsageError: one of them was typed twice, or `--size` or `--set` cannot be read.
+    """
+    typed = {name: given[name] for name in knobs() if given.get(name) is not None} | read_size(given)
+    by_name = read_set(given.get("set"))[0]
+    for name in by_name:
+        if name in typed:
+            flag = "size" if name in read_size(given) else name.replace("_", "-")
+            raise UsageError(f"--set {name} and --{flag} set the same thing. Type one of them.")
+    return typed | by_name
+
+
+def preset_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the preset that was typed, none if none was."""
+    if not given.get("preset"):
+        return {}
+    from clipart.presets import load_preset
+
+    return dict(load_preset(given["preset"]).settings)
 
 
 def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
@@ -46,14 +78,6 @@ def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
         joined = " ".join(words)
         raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
     return words[0]
-
-
-def _with_preset(name: str | None, typed: dict[str, Any]) -> dict[str, Any]:
-    if name is None:
-        return typed
-    from clipart.presets import apply, load_preset
-
-    return apply(load_preset(name), typed)
 
 
 _SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")
