@@ -51,13 +51,14 @@ import clipart.session
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
 from clipart.critic.layout import lay_out
-from clipart.critic.source import find_source
+from clipart.models.source import find_source
 from clipart.device import pick_device
 from clipart.errors import ClipartError, UsageError
 from clipart.models.vqgan import load_vqgan
+from clipart.pictures import open_picture
 from clipart.prompt import parse
 from clipart.recipe import Recipe, make_recipe
-from clipart.record.files import open_picture, save_png, slug
+from clipart.record.files import save_png, slug
 from clipart.record.metadata import model_hashes, read_origin
 from clipart.record.sheet import make_sheet
 from clipart.run import Outputs

@@ -71,7 +71,7 @@ def _lines() -> Iterator[str]:
     for name, each in group.commands.items():
         if name != "make":
             words = [param.metavar for param in each.params if param.param_type_name == "argument"]
-            yield from [f"## {' '.join(['clipart', name, *words])}", "", each.help, ""]
+            yield from [f"## `{' '.join(['clipart', name, *words])}`", "", each.help, ""]
             if name == "replay":
                 yield from ["It takes every option of the main job.", ""]
                 continue

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "clipart"
 # From the ground up; a module imports from its own floor and from those above it in this list.
 FLOORS = [
     {"errors"},
+    {"files", "pictures", "near"},
     {"rng", "prompt", "device"},
     {"recipe", "models"},
     {"iterates"},
@@ -47,6 +48,34 @@ def test_imports_point_one_way(path: Path) -> None:
         return  # it names what is public, and imports it on first use
     for name in imports(path) - {"__version__"}:
         assert FLOOR[name] <= FLOOR[home], f"{home} imports {name}, which is above it"
+
+
+@pytest.mark.parametrize("name", ["files", "pictures", "near"])
+def test_the_ground_floor_stands_on_errors_alone(name: str) -> None:
+    assert imports(PACKAGE / f"{name}.py") <= {"errors"}
+
+
+def test_finish_does_not_import_record() -> None:
+    for path in (PACKAGE / "finish").glob("*.py"):
+        assert "record" not in imports(path), path
+
+
+@pytest.mark.parametrize(
+    ("call", "home"),
+    [
+        ("get_close_matches", "near.py"),
+        ("disk_usage", "files.py"),
+        ("FileLock", "files.py"),
+        ("file_digest", "files.py"),
+        ("PilImage.open", "pictures.py"),
+        ("Image.open", "pictures.py"),
+    ],
+)
+def test_what_the_ground_floor_does_is_done_there_only(call: str, home: str) -> None:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and f".{ast.unparse(node.func)}".endswith(f".{call}"):
+                assert path == PACKAGE / home, f"{path}: {call}"
 
 
 def test_nothing_below_run_knows_a_terminal() -> None:

@@ -54,11 +54,11 @@ class FakeRun:
         outputs: Any,
         consumers: Any = (),
         stop_now: Any = lambda: False,
-        trying: Any = lambda start: None,
+        trying: Any = lambda start, starts: None,
     ) -> Result:
         self.recipe, self.outputs = recipe, outputs
         for start in self.tried:
-            trying(start)
+            trying(start, 6)
         for step, match in enumerate(self.matches):
             self.during(step)
             readings = (Reading("apple", 1.0, match / 4 + 0.1, match), Reading("text", -0.5, 0.05, 0.02))

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from clipart.models.home import sha256
+from clipart.files import sha256
 from training.checkpoint import averaged, part
 from training.finished import load_finished
 from training.model import MEAN, STD, TOWERS, Tower, clip_config, text_config

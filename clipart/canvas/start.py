@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from clipart.errors import UsageError
+from clipart.pictures import from_pil, on_white, open_picture
 from clipart.recipe import Recipe
 
 
@@ -56,19 +55,7 @@ def load_picture(path: str, height: int, width: int) -> Tensor:
     Transparent pictures are laid on white.
 
     Raises:
-        UsageError: there is no such file, or it is no picture that Pillow can read, or a huge one.
+        UsageError: as `clipart.pictures.open_picture`.
     """
-    try:
-        with Image.open(Path(path)) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGBA")
-    except FileNotFoundError:
-        raise UsageError(f"--init {path}: there is no such file.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise UsageError(
-            f"--init {path}: not a picture that can be read ({error}). Try a PNG or JPEG."
-        ) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UsageError(f"--init {path}: the picture has too many pixels; save it smaller first.") from None
-    flat = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    fitted = ImageOps.fit(flat, (width, height), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(fitted, dtype=np.float32) / 255).permute(2, 0, 1)[None].contiguous()
+    picture = on_white(open_picture(Path(path), "--init"))
+    return from_pil(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))[None].contiguous()

@@ -1,47 +1,67 @@
-"""`--set NAME=VALUE`: any setting of the recipe by its name, and those of a stage as `stages.NAME.KEY`."""
+"""`--set NAME=VALUE`: any setting of the recipe by its name, those of a stage as `stages.NAME.KEY`.
+
+A setting that a part of another package brings with it is `extras.NAME`.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
-from typing import Any, get_origin
+from typing import Any, NamedTuple, get_origin
 
 from clipart.errors import UsageError
-from clipart.recipe import Recipe, Stage
+from clipart.near import did_you_mean
+from clipart.recipe import Recipe, Stage, knobs
 
-STAGES = "stages"
-NOT_SET = ("prompt", STAGES)  # the prompt is typed by itself, a stage by its name
+STAGES, EXTRAS = "stages", "extras"
+OF_STAGES = [name for name in Stage.model_fields if name not in ("name", "left")]
 LONGEST = 10_000  # characters of a value that is read as TOML
 
-Assignments = dict[str, Any]
-StageAssignments = dict[tuple[str, str], Any]  # by the stage's name and the key
+
+class Assigned(NamedTuple):
+    """What was assigned: to settings by name, to stages by their name and the key, to extras by name."""
+
+    fields: dict[str, Any]
+    stages: dict[tuple[str, str], Any]
+    extras: dict[str, Any]
 
 
-def read_set(typed: Sequence[str] | None) -> tuple[Assignments, StageAssignments]:
-    """Return what `--set` gives to fields of the recipe, and what to fields of its stages.
+def read_set(typed: Sequence[str] | None) -> Assigned:
+    """Return what the values of `--set` say.
 
     Raises:
         UsageError: no `=`, an unknown name (with the nearest), or one that is set twice.
     """
-    fields: Assignments = {}
-    of_stages: StageAssignments = {}
+    found, seen = Assigned({}, {}, {}), set()
     for text in typed or ():
-        name, equals, value = text.partition("=")
-        name = name.strip()
+        name, equals, words = (piece.strip() for piece in text.partition("="))
         if not equals or not name:
             raise UsageError(f"--set {text}: type NAME=VALUE, for example --set lr=0.05.")
-        is_of_stage = name.startswith(f"{STAGES}.") and name.count(".") > 1
-        key: Any = _stage_key(name) if is_of_stage else _known(name, Recipe.model_fields, name)
-        taken: dict[Any, Any] = of_stages if is_of_stage else fields
-        if key in taken:
-            raise UsageError(f'--set {name} is typed twice. Type it once; a list is written as ["a", "b"].')
-        taken[key] = _value(Stage if is_of_stage else Recipe, key[1] if is_of_stage else key, value.strip())
-    return fields, of_stages
+        group, dot, rest = name.partition(".")
+        key: Any = rest
+        if group == EXTRAS and rest:
+            found.extras[rest] = _toml(words)
+        elif group == STAGES:
+            stage, _, last = rest.rpartition(".")
+            if not stage:
+                raise UsageError(f"--set {name}: type {STAGES}.NAME.KEY=VALUE, with the name of a stage.")
+            key = stage, _known(last, OF_STAGES, name)
+            found.stages[key] = _value(Stage, key[1], words)
+        else:
+            key = _known(name, knobs(), name)
+            found.fields[key] = _value(Recipe, key, words)
+        if (group if dot else "", key) in seen:
+            raise UsageError(f'--set {name} is typed twice. Type it once; a list is written ["a", "b"].')
+        seen.add((group if dot else "", key))
+    return found
 
 
-def change_stages(stages: Iterable[Mapping[str, Any]], changes: StageAssignments) -> list[dict[str, Any]]:
-    """Return `stages` as plain values with `changes` in them; of one name, all are changed.
+def change_stages(
+    stages: Iterable[Mapping[str, Any]], changes: Mapping[tuple[str, str], Any]
+) -> list[dict[str, Any]]:
+    """Return `stages` as plain values with `changes` in them; all of those with that name.
+
+    What had been left open in a changed stage is open again.
 
     Raises:
         UsageError: no stage has that name; the message names those that there are.
@@ -54,27 +74,19 @@ def change_stages(stages: Iterable[Mapping[str, Any]], changes: StageAssignments
             raise UsageError(f"--set {STAGES}.{name}.{key}: no stage is called {name!r}. {there}")
         for stage in changed:
             if stage.get("name") == name:
-                stage[key] = value
+                stage.update(dict.fromkeys(stage.pop("left", ())) | {key: value})
     return changed
 
 
-def _stage_key(name: str) -> tuple[str, str]:
-    stage, _, key = name.removeprefix(f"{STAGES}.").rpartition(".")
-    return stage, _known(key, Stage.model_fields, name)
-
-
-def _known(key: str, fields: Iterable[str], name: str) -> str:
-    """Return `key` as the schema spells it."""
-    found = key.replace("-", "_")
-    if found == "prompt":
+def _known(typed: str, names: Iterable[str], whole: str) -> str:
+    """Return `typed` as the schema spells it; `whole` is what the message calls it."""
+    name = typed.replace("-", "_")
+    if name == "prompt":
         raise UsageError('--set prompt: the prompt is typed by itself: clipart "PROMPT"')
-    if found.split(".")[0] == STAGES:
-        raise UsageError(f"--set {name}: type {STAGES}.NAME.KEY=VALUE, with the name of a stage.")
-    if found not in fields:
-        near = get_close_matches(found, [each for each in fields if each not in NOT_SET], n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`clipart --help` lists the settings."
-        raise UsageError(f"--set {name}: no such setting. {hint}")
-    return found
+    if name not in names:
+        hint = did_you_mean(name, names) or " `clipart --help` lists the settings."
+        raise UsageError(f"--set {whole}: no such setting.{hint}")
+    return name
 
 
 def _value(schema: type[Recipe] | type[Stage], key: str, text: str) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from clipart.cli.sink import Sink
 from clipart.errors import ClipartError
-from clipart.models.home import size
+from clipart.files import free_space, size_text
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -117,12 +116,14 @@ def devices() -> Iterator[Finding]:
         yield Finding(group, "torch", "fail", "cannot be imported, so no device can be used", "See above.")
         return
     chosen = pick_device("auto")
-    found = [(torch.device("cpu"), f"{torch.get_num_threads()} threads, {size(_memory())} of memory")]
+    found = [(torch.device("cpu"), f"{torch.get_num_threads()} threads, {size_text(_memory())} of memory")]
     if torch.backends.mps.is_available():
         found.append((torch.device("mps"), "Apple GPU"))
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         about = torch.cuda.get_device_properties(index)
-        found.append((torch.device("cuda", index), f"{about.name}, {size(about.total_memory)} of memory"))
+        found.append(
+            (torch.device("cuda", index), f"{about.name}, {size_text(about.total_memory)} of memory")
+        )
     for device, text in found:
         arithmetic = "bfloat16 in hardware" if has_bfloat16(device) else "float32"
         mark = ", chosen" if device.type == chosen.type and (device.index or 0) == (chosen.index or 0) else ""
@@ -155,7 +156,7 @@ def models() -> Iterator[Finding]:
             continue
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         wrong = list(store.not_as_shipped(folder))
-        text = f"{size(sum(path.stat().st_size for path in files))} in {folder}"
+        text = f"{size_text(sum(path.stat().st_size for path in files))} in {folder}"
         if wrong:
             yield Finding(group, name, "fail", f"not as shipped: {', '.join(wrong)}", todo)
         else:
@@ -172,13 +173,12 @@ def folders() -> Iterator[Finding]:
         or Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface") / "hub"
     )
     used = sum(path.lstat().st_size for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
-    yield _room(group, "downloads", cache, "", f"{size(used)} in ")
+    yield _room(group, "downloads", cache, "", f"{size_text(used)} in ")
 
 
 def _room(group: str, name: str, folder: Path, todo: str, prefix: str = "") -> Finding:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    text = f"{prefix}{folder}, {size(free)} free"
+    free = free_space(folder)
+    text = f"{prefix}{folder}, {size_text(free)} free"
     if todo:
         return Finding(group, name, "fail", text, todo)
     if free < ENOUGH_DISK:

@@ -23,14 +23,13 @@ def fetch_named(sink: Sink, specs: Sequence[str]) -> None:
 
     Never for a name that only a recipe or a preset has: those are refused with the command to type.
     """
-    from clipart.critic.clip import split_weight
-    from clipart.critic.source import AT, LOCAL
     from clipart.models import fetch, registry, store
+    from clipart.models.spec import read_critic
 
-    for name, _ in map(split_weight, specs):
-        if name.startswith(LOCAL) or (AT in name and not name.startswith(registry.HUB)):
+    for spec in map(read_critic, specs):
+        if spec.place != "name":
             continue
-        entry = registry.find(name)
+        entry = registry.find(spec.name)
         if store.state(entry) in ("absent", "partial"):
             with watching(sink) as watch:
                 fetch.pull(entry, watch)
@@ -46,7 +45,7 @@ def watching(sink: Sink) -> Iterator[Watch]:
 
 
 def _announce(sink: Sink, plan: Plan) -> None:
-    from clipart.models.home import size
+    from clipart.files import size_text as size
 
     entry = plan.entry
     sink.event(
@@ -75,7 +74,7 @@ def _bar(sink: Sink) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def _lines(sink: Sink) -> Iterator[Callable[[int, int], None]]:
-    from clipart.models.home import size
+    from clipart.files import size_text as size
 
     tenth = 0
 

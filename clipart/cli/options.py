@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
-from clipart.recipe import GROUPS, knobs
-from clipart.recipe import choices as values_of
+from clipart.recipe import GROUPS, choices, knobs, typed_as
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -23,7 +22,9 @@ EVERYDAY = ("preset", "no", "size", "seed", "init", "steps", "until", "output", 
 SHORT = {"steps": "-n"}
 ALSO = {"no": "--negative"}
 NAMED = {"until": "MATCH"}
-CHOICES = "{choices}"  # stands in the words about an option for the values of today
+CHOICES = (
+    "{choices}"  # stands in the words about an option for the values, which are asked for when it is shown
+)
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
@@ -47,17 +48,8 @@ def own(kind: Any, *flags: str, **more: Any) -> Any:
     return Annotated[kind if kind is bool else kind | None, option(*flags, **more)]
 
 
-def choices(name: str) -> tuple[str, ...]:
-    """Return the values that the setting `name` of the recipe may have; empty if it has no list of values.
-
-    It is asked when the help is printed and when a shell completes, so that parts that were registered since
-    the options were made are in it. The recipe refuses other values.
-    """
-    return values_of(knobs()[name].annotation)
-
-
 def line_about(param: Any) -> str:
-    """Return the line about an option, with its values of today."""
+    """Return the line about an option, with the values that there are now: parts may have been added."""
     words = str(param.help or "")
     return words.replace(CHOICES, ", ".join(choices(param.name))) if CHOICES in words else words
 
@@ -157,15 +149,15 @@ def _options() -> Iterator[tuple[str, Any]]:
 
 def _from_field(name: str, field: FieldInfo) -> Any:
     """Return the annotation of the option that sets a field of the recipe."""
-    kind, extra = _kind(field), _extra(field)
-    metavar = NAMED.get(name) or METAVARS.get(kind[0], "TEXT")
+    (kind, many), extra = typed_as(name), _extra(field)
+    metavar = NAMED.get(name) or METAVARS[kind]
     if extra["unit"] == "file" or extra["unit"].isupper():
         metavar = extra["unit"].upper()
     return own(
-        list[str] if kind == (str, ...) else str if choices(name) else kind[0],
+        list[str] if many else kind,
         *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
         about=_about_field(name, field),
-        value=_shown(field.default),
+        value=_shown(field.default, "," if extra["joined"] else " "),
         metavar=metavar,
         panel=extra["group"],
         hidden=name in ("width", "height"),
@@ -182,21 +174,13 @@ def _about_field(name: str, field: FieldInfo) -> str:
     return words if plain else f"{words}, {unit}"
 
 
-def _kind(field: FieldInfo) -> tuple[Any, ...]:
-    """Return the type of a field's value: (int,), (str, ...) for many, and so on."""
-    annotation: Any = field.annotation
-    if get_origin(annotation) is tuple:
-        return get_args(annotation)
-    return tuple(each for each in get_args(annotation) if each is not type(None)) or (annotation,)
-
-
 def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
-def _shown(default: Any) -> str | None:
+def _shown(default: Any, between: str) -> str | None:
     if isinstance(default, float):
         return f"{default:g}"
     if isinstance(default, tuple):
-        return " ".join(default) or None
+        return between.join(default) or None
     return None if default is None else str(default)

@@ -21,25 +21,26 @@ def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: saying what to type instead.
     """
-    from clipart import prompt as prompts
-
-    prompt = one_prompt(words)
-    prompts.parse(prompt)  # first, as its message points at the character
-    values = settings_over(preset_settings(given), given)
-    recipe = make_recipe(values | {"prompt": prompt})
-    prompts.parse(recipe.prompt, no=recipe.no)
-    return recipe
+    return make_recipe(settings_over(preset_settings(given), given) | {"prompt": one_prompt(words)})
 
 
-def settings_over(values: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def settings_over(
+    values: Mapping[str, Any], given: dict[str, Any], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return `values` of a recipe with what was typed in their place: options of their own, and `--set`.
 
+    `before` are the values of the recipe that these change: it has the stages and extras that `values` lack.
+
     Raises:
-        UsageError: an option contradicts another, or `--set` names no setting or no stage of `values`.
+        UsageError: an option contradicts another, or `--set` names no setting or no stage.
     """
-    values = {**values, **typed_settings(given)}
-    of_stages = read_set(given.get("set"))[1]
-    return {**values, "stages": change_stages(values.get("stages", ()), of_stages)} if of_stages else values
+    under, assigned = {**(before or {}), **values}, read_set(given.get("set"))
+    over = {**values, **typed_settings(given)}
+    if assigned.stages:
+        over["stages"] = change_stages(under.get("stages", ()), assigned.stages)
+    if assigned.extras:
+        over["extras"] = {**under.get("extras", {}), **assigned.extras}
+    return over
 
 
 def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
         UsageError: one of them was typed twice, or `--size` or `--set` cannot be read.
     """
     typed = {name: given[name] for name in knobs() if given.get(name) is not None} | read_size(given)
-    by_name = read_set(given.get("set"))[0]
+    by_name = read_set(given.get("set")).fields
     for name in by_name:
         if name in typed:
             flag = "size" if name in read_size(given) else name.replace("_", "-")

@@ -1,7 +1,7 @@
 """Features of long lists of texts, kept on disk: 1,400 everyday words take a minute with a large text tower.
 
-A file is named after the model, the device and the texts, so it is never wrong, only in the way; `clipart
-models rm` leaves it, and removing the folder does no harm.
+A file is named after the model, the device and the texts, so it cannot belong to others. `clipart models rm` leaves
+it. The folder may be removed at any time; then the features are computed again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from clipart.errors import ClipartError
 from clipart.models.home import home, write
 
 LONG = 100  # texts; fewer are quicker to encode than to look up
@@ -33,7 +34,7 @@ def encode(texts: Sequence[str], once: Callable[[list[str]], Tensor], identity: 
     if found is None:
         found = torch.cat([once(list(texts[i : i + _BATCH])) for i in range(0, len(texts), _BATCH)])
         if path:
-            with suppress(OSError):  # a full or read-only disk costs time, not the run
+            with suppress(ClipartError):  # a full or read-only disk costs time, not the run
                 write(path, save({"features": found.cpu().contiguous()}))
     return found
 

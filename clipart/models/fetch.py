@@ -15,17 +15,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from clipart.errors import ModelError
+from clipart.files import locked, require_space, sha256
 from clipart.models import store
-from clipart.models.home import require_space, sha256
 from clipart.models.registry import UNKNOWN_LICENCE, Entry
 from clipart.models.weights import is_pickled
 
-if TYPE_CHECKING:
-    from filelock import FileLock
-
+SPARE = 32 * 2**20  # bytes that a download leaves free on the disk
+_ELSEWHERE = "set HF_HOME to a folder on another disk"
 _ETAG = re.compile(r"[\w.-]{8,128}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -139,34 +138,18 @@ def _wanted(entry: Entry, name: str, commit: str) -> Wanted:
 
 def _fetch(entry: Entry, file: Wanted, told: Callable[[int], None], remark: Callable[[str], None]) -> None:
     """Bring one file into the cache: under its name only when it is whole and right."""
-    from filelock import Timeout
     from huggingface_hub import hf_hub_download
 
     file.blob.parent.mkdir(parents=True, exist_ok=True)
-    lock = _lock(file)
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        remark(f"another process is fetching {file.name} of {entry.name}; waiting for it")
-        lock.acquire()
-    try:
+    busy = f"another process is fetching {file.name} of {entry.name}; waiting for it"
+    cache, repo = file.blob.parents[2], file.blob.parents[1].name
+    with locked(cache / ".locks" / repo / f"{file.etag}.clipart", lambda: remark(busy)):
         if not file.blob.exists():
-            require_space(file.blob.parent, file.size - file.done)
+            require_space(file.blob.parent, file.size - file.done + SPARE, _ELSEWHERE)
             _transfer(entry, file, told)
             _accept(entry, file)
-    finally:
-        lock.release()
     told(file.size)
     store.check_file(entry, Path(hf_hub_download(entry.repo, file.name, revision=file.commit)))
-
-
-def _lock(file: Wanted) -> FileLock:
-    from filelock import FileLock
-
-    cache, repo = file.blob.parents[2], file.blob.parents[1].name
-    path = cache / ".locks" / repo / f"{file.etag}.clipart.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path)
 
 
 def _transfer(entry: Entry, file: Wanted, told: Callable[[int], None]) -> None:

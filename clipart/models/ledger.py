@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clipart.errors import ModelError
-from clipart.models.home import home, locked, write
+from clipart.files import locked
+from clipart.models.home import home, write
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from clipart.errors import ModelError
+from clipart.files import sha256, size_text
 from clipart.models import embedded, ledger
-from clipart.models.home import home, sha256, size
+from clipart.models.home import home
 from clipart.models.registry import HUB, Entry
 
 CONFIG = "open_clip_config.json"
@@ -118,7 +119,7 @@ def checked(entry: Entry) -> Files:
 
 def missing(entry: Entry) -> ModelError:
     """Return the error for a model that is not here: how large it is, what to type, where to put it."""
-    about = f"about {size(entry.megabytes * 1e6)}, " if entry.megabytes else ""
+    about = f"about {size_text(entry.megabytes * 1e6)}, " if entry.megabytes else ""
     files = " and ".join([wanted(entry)[0]] + [CONFIG] * (not entry.architecture))
     return ModelError(
         f"{entry.name} is not on this machine ({about}licence: {entry.licence}).\n"

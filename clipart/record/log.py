@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from clipart.errors import ClipartError
+from clipart.files import atomic, explain
 from clipart.iterates import Reading
-from clipart.record.files import atomic, explain
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate

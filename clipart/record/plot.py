@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipart.errors import ClipartError, UsageError
+from clipart.files import atomic, require_writable
 from clipart.prompt import numbered
 from clipart.record.drawing import Line, Mark, Point, Words, to_picture, to_svg
-from clipart.record.files import atomic, require_writable, save_png
+from clipart.record.files import save_png
 from clipart.record.log import LogLine, read_log
 
 WIDTH, PANEL = 800, 200  # pixels

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clipart.errors import ClipartError, UsageError
+from clipart.files import atomic
 from clipart.record.encoders import FORMATS, encode
-from clipart.record.files import atomic
 from clipart.record.tags import append_tags
 from clipart.record.trajectory import Trajectory
 from clipart.record.video import plain_errors, to_frame

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
+from clipart.files import require_writable
+from clipart.pictures import on_white, open_picture
 from clipart.record.caption import font, shortened
-from clipart.record.files import open_picture, require_writable, save_png
+from clipart.record.files import save_png
 from clipart.record.metadata import read_origin
 
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ def _draw(layout: Layout, size: int) -> Image:
 def _paste(page: Image, tile: Tile, x: int, y: int, size: int) -> None:
     from PIL import Image
 
-    picture = open_picture(tile.path)
+    picture = on_white(open_picture(tile.path))
     scale = size / max(picture.size)
     wide, high = (max(1, round(side * scale)) for side in picture.size)
     picture = picture.resize((wide, high), Image.Resampling.LANCZOS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
-from clipart.record.files import explain
+from clipart.files import explain
 from clipart.record.video import read_frames, read_steps
 
 if TYPE_CHECKING:

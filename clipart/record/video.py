@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from clipart.errors import ClipartError
-from clipart.record.files import explain
+from clipart.files import explain
 
 if TYPE_CHECKING:
     import av

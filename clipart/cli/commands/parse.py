@@ -60,10 +60,10 @@ def show_prompt(sink: Sink, prompt: Prompt, clip: str) -> None:
 
 def places_of(prompt: Prompt, clip: str) -> tuple[int | None, ...]:
     """Return the place, from 1, of every part if `clip` is climbed by itself; None is all of the picture."""
-    from clipart.critic.layout import lay_out
-    from clipart.models import embedded
+    from clipart.layout import lay_out
+    from clipart.models.registry import traits
 
-    layout = lay_out(prompt, apart=clip in embedded.NAMES)
+    layout = lay_out(prompt, apart=traits([clip]).layout == "apart")
     return tuple(None if place is None else place + 1 for place in layout.of)
 
 

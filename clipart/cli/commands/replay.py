@@ -15,10 +15,10 @@ from clipart.cli.reading import preset_settings, read_outputs, settings_over, ty
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
 from clipart.errors import UsageError
-from clipart.recipe import Recipe, make_recipe
 
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
+    from clipart.recipe import Recipe
     from clipart.record.metadata import Origin
     from clipart.run import Result
 
@@ -40,11 +40,16 @@ def replay(context: typer.Context, words: list[str] | None, **given: Any) -> Non
     outputs = read_outputs(given)
     fetch_typed(sink, typed_settings(given))
 
-    def job(consumers: list[Consumer], stop_now: Callable[[], bool], trying: Callable[[int], None]) -> Result:
+    def job(
+        settled: Recipe,
+        consumers: list[Consumer],
+        stop_now: Callable[[], bool],
+        trying: Callable[[int, int], None],
+    ) -> Result:
         from clipart.run import Outputs, run
 
-        warn_of_differences(sink, origin, recipe)
-        return run(recipe, Outputs(**outputs), consumers, stop_now, trying)
+        warn_of_differences(sink, origin, settled)
+        return run(settled, Outputs(**outputs), consumers, stop_now, trying)
 
     drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, recipe.seed is not None))
 
@@ -55,8 +60,8 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     Raises:
         UsageError: no file, no recipe in it, or one that would read a file; it says what to type.
     """
-    from clipart import prompt as prompts
     from clipart.record.metadata import read_origin, require_harmless
+    from clipart.settle import on_this_machine
 
     if not words:
         raise UsageError("Replay what? Give a picture, a film or a run's folder: clipart replay apple.png")
@@ -65,10 +70,8 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     origin = read_origin(Path(words[0]))
     prompt = {"prompt": words[1]} if len(words) == 2 else {}
     require_harmless(origin.recipe, typed_settings(given) | prompt)
-    values = origin.recipe.model_dump() | preset_settings(given)
-    recipe = make_recipe(settings_over(values, given) | prompt)
-    prompts.parse(recipe.prompt, no=recipe.no)
-    return recipe.resolve(), origin
+    changes = settings_over(preset_settings(given), given, before=origin.recipe.model_dump()) | prompt
+    return on_this_machine(origin.recipe.with_(**changes)), origin
 
 
 def warn_of_differences(sink: Sink, origin: Origin, recipe: Recipe) -> None:

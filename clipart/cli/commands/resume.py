@@ -12,6 +12,7 @@ from clipart.cli.sink import Invocation
 
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
+    from clipart.recipe import Recipe
     from clipart.run import Result
 
 
@@ -43,7 +44,9 @@ def resume(
     saved = latest(run, sink.warn)
     recipe = extended(saved, steps, device)
 
-    def job(consumers: list[Consumer], stop_now: Callable[[], bool], _: Callable[[int], None]) -> Result:
+    def job(
+        _: Recipe, consumers: list[Consumer], stop_now: Callable[[], bool], __: Callable[[int, int], None]
+    ) -> Result:
         from clipart.run import resume as go_on
 
         return go_on(saved, steps, device, consumers, stop_now, sink.warn)

@@ -116,10 +116,6 @@ def _words(run: Path, origin: Origin | None) -> str:
 
 
 def _picture(path: Path) -> Tensor:
-    import numpy as np
-    import torch
+    from clipart.pictures import from_pil, open_picture
 
-    from clipart.record.files import open_picture
-
-    pixels = np.array(open_picture(path), dtype=np.float32) / 255
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    return from_pil(open_picture(path)).contiguous()

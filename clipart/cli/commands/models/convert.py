@@ -32,8 +32,8 @@ def convert(sink: Sink, names: Sequence[str], output: Path | None = None) -> Non
         )
     from safetensors.torch import save_file
 
+    from clipart.files import atomic, require_writable
     from clipart.models.convert import convert as read_checkpoint
-    from clipart.record.files import atomic, require_writable
 
     require_writable(final)
     tensors, metadata = read_checkpoint(config, checkpoint)

@@ -70,6 +70,6 @@ def _bytes(entry: Entry) -> int:
 
 
 def _size(entry: Entry) -> str:
-    from clipart.models.home import size
+    from clipart.files import size_text as size
 
     return size(_bytes(entry)) if _bytes(entry) else "?"

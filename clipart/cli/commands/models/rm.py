@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 def rm(sink: Sink, names: Sequence[str]) -> None:
     """Remove the files of models, and what was recorded of them."""
+    from clipart.files import size_text as size
     from clipart.models import registry, store
-    from clipart.models.home import size
 
     for entry in [registry.find(name) for name in names]:
         freed = store.remove(entry)
