@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from clipart.models.fetch import Plan, Watch
 
 
-def fetch_typed(sink: Sink, given: dict[str, Any]) -> None:
-    """Fetch what is missing of the models that were typed; those that only a recipe names are not fetched."""
-    named = [*(given["clip"] or ()), *([given["judge"]] if given["judge"] else [])]
+def fetch_typed(sink: Sink, typed: dict[str, Any]) -> None:
+    """Fetch what is missing of the models among the settings that were typed, never of those in a recipe."""
+    named = [*typed.get("clip", ()), *([typed["judge"]] if typed.get("judge") else [])]
     if named:
         fetch_named(sink, named)
 

@@ -26,7 +26,7 @@ DIVERGED = "the optimisation left the numbers. Try a lower --lr, or another --op
 
 
 def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) -> None:
-    """Run `job(settled, consumers, stop_now, trying)`, show how it goes and what came of it, and exit with its code.
+    """Run `job(settled, consumers, stop_now, trying)`, show its progress and its result, and exit with its code.
 
     `settled` is `recipe` with every value as used; `again` gives the command that repeats the result.
     """

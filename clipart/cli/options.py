@@ -22,6 +22,9 @@ EVERYDAY = ("preset", "no", "size", "seed", "init", "steps", "until", "output", 
 SHORT = {"steps": "-n"}
 ALSO = {"no": "--negative"}
 NAMED = {"until": "MATCH"}
+CHOICES = (
+    "{choices}"  # stands in the words about an option for the values, which are asked for when it is shown
+)
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
@@ -45,7 +48,13 @@ def own(kind: Any, *flags: str, **more: Any) -> Any:
     return Annotated[kind if kind is bool else kind | None, option(*flags, **more)]
 
 
-def _names() -> list[str]:
+def line_about(param: Any) -> str:
+    """Return the line about an option, with the values that there are now: parts may have been added."""
+    words = str(param.help or "")
+    return words.replace(CHOICES, ", ".join(choices(param.name))) if CHOICES in words else words
+
+
+def _presets() -> list[str]:
     from clipart.presets import preset_names
 
     return list(preset_names())
@@ -61,13 +70,17 @@ NoMetadata = Annotated[
 ]
 
 PRESET = "settings to begin with: a name or a TOML file"
+SET = "any setting by its name; a stage's: stages.NAME.KEY (repeatable)"
 SIZE = "width x height in pixels, or one number for both"
 FILM = "film of how it came about: mp4 or none"
 FILM_SECONDS = "length of the film in seconds"
 # Options that are no field of the recipe. The defaults shown are those of `clipart.run.Outputs`, with which
 # tests compare them: importing it here would make the help slow.
 OWN: dict[str, Any] = {
-    "preset": own(str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_names),
+    "preset": own(
+        str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_presets
+    ),
+    "set": own(list[str], "--set", about=SET, metavar="NAME=VALUE", panel="Prompt"),
     "size": own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
     "output": own(
         Path, "--output", "-o", about="write just the picture, here", metavar="FILE", panel="Output"
@@ -136,25 +149,29 @@ def _options() -> Iterator[tuple[str, Any]]:
 
 def _from_field(name: str, field: FieldInfo) -> Any:
     """Return the annotation of the option that sets a field of the recipe."""
-    (kind, many), values, extra = typed_as(name), choices(name), _extra(field)
-    unit = "" if extra["unit"] in str(field.description).split() else extra["unit"]
+    (kind, many), extra = typed_as(name), _extra(field)
     metavar = NAMED.get(name) or METAVARS[kind]
-    if unit == "file" or unit.isupper():
-        metavar, unit = unit.upper(), ""
-    about = field.description or ""
-    if values:
-        about += f" ({', '.join(values)})" if ":" in about or ";" in about else f": {', '.join(values)}"
-    return Annotated[
-        (Literal[values] if values else list[str] if many else kind) | None,
-        option(
-            *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
-            about=f"{about}, {unit}" if unit else about,
-            value=_shown(field.default, "," if extra["joined"] else " "),
-            metavar=metavar,
-            panel=extra["group"],
-            hidden=name in ("width", "height"),
-        ),
-    ]
+    if extra["unit"] == "file" or extra["unit"].isupper():
+        metavar = extra["unit"].upper()
+    return own(
+        list[str] if many else kind,
+        *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
+        about=_about_field(name, field),
+        value=_shown(field.default, "," if extra["joined"] else " "),
+        metavar=metavar,
+        panel=extra["group"],
+        hidden=name in ("width", "height"),
+        autocompletion=(lambda: list(choices(name))) if choices(name) else None,
+    )
+
+
+def _about_field(name: str, field: FieldInfo) -> str:
+    """Return what a field of the recipe does, its values if there is a list of them, and its unit."""
+    words, unit = field.description or "", str(_extra(field)["unit"])
+    if choices(name):
+        words += f" ({CHOICES})" if ":" in words or ";" in words else f": {CHOICES}"
+    plain = not unit or unit in words.split() or unit == "file" or unit.isupper()
+    return words if plain else f"{words}, {unit}"
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

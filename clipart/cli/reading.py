@@ -6,9 +6,11 @@ An option that is not typed is not passed on, so that a preset's value holds: de
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clipart.cli.assignments import change_stages, read_set
 from clipart.errors import UsageError
 from clipart.recipe import Recipe, knobs, make_recipe
 
@@ -19,13 +21,50 @@ def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: saying what to type instead.
     """
-    settings = {"prompt": one_prompt(words)} | typed_settings(given) | read_size(given)
-    return make_recipe(_with_preset(given.get("preset"), settings))
+    return make_recipe(settings_over(preset_settings(given), given) | {"prompt": one_prompt(words)})
+
+
+def settings_over(
+    values: Mapping[str, Any], given: dict[str, Any], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return `values` of a recipe with what was typed in their place: options of their own, and `--set`.
+
+    `before` are the values of the recipe that these change: it has the stages and extras that `values` lack.
+
+    Raises:
+        UsageError: an option contradicts another, or `--set` names no setting or no stage.
+    """
+    under, assigned = {**(before or {}), **values}, read_set(given.get("set"))
+    over = {**values, **typed_settings(given)}
+    if assigned.stages:
+        over["stages"] = change_stages(under.get("stages", ()), assigned.stages)
+    if assigned.extras:
+        over["extras"] = {**under.get("extras", {}), **assigned.extras}
+    return over
 
 
 def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of the recipe that were typed."""
-    return {name: given[name] for name in knobs() if given.get(name) is not None}
+    """Return the fields of the recipe that were typed.
+
+    Raises:
+        UsageError: one of them was typed twice, or `--size` or `--set` cannot be read.
+    """
+    typed = {name: given[name] for name in knobs() if given.get(name) is not None} | read_size(given)
+    by_name = read_set(given.get("set")).fields
+    for name in by_name:
+        if name in typed:
+            flag = "size" if name in read_size(given) else name.replace("_", "-")
+            raise UsageError(f"--set {name} and --{flag} set the same thing. Type one of them.")
+    return typed | by_name
+
+
+def preset_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the preset that was typed, none if none was."""
+    if not given.get("preset"):
+        return {}
+    from clipart.presets import load_preset
+
+    return dict(load_preset(given["preset"]).settings)
 
 
 def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
@@ -40,14 +79,6 @@ def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
         joined = " ".join(words)
         raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
     return words[0]
-
-
-def _with_preset(name: str | None, typed: dict[str, Any]) -> dict[str, Any]:
-    if name is None:
-        return typed
-    from clipart.presets import apply, load_preset
-
-    return apply(load_preset(name), typed)
 
 
 _SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")

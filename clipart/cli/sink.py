@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+CHECK = "CLIPART_CHECK_EVENTS"  # set in the tests: an event that is not in the table is an error
 Mode = Literal["human", "json", "quiet"]
 
 
@@ -53,10 +54,16 @@ class Sink:
                 self.out.print(renderable, soft_wrap=isinstance(renderable, str) or _is_text(renderable))
 
     def event(self, event: str, **data: Any) -> None:
-        """Print one JSON line, at once, so that a program can follow."""
+        """Print one JSON line, at once, so that a program can follow; `clipart.cli.events` has its keys."""
+        if self.mode != "json" and CHECK not in os.environ:
+            return
+        line = _plain({"event": event} | data)
+        if CHECK in os.environ:
+            from clipart.cli.events import check
+
+            check(line)
         if self.mode == "json":
-            line = json.dumps(_plain({"event": event} | data), allow_nan=False)
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
             sys.stdout.flush()
 
     def brief(self, text: str) -> None:

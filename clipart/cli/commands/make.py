@@ -10,7 +10,7 @@ import typer
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
 from clipart.cli.options import Words, recipe_options, takes
-from clipart.cli.reading import read_outputs, read_recipe
+from clipart.cli.reading import read_outputs, read_recipe, typed_settings
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
 from clipart.near import nearest
@@ -29,7 +29,8 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     recipe, outputs = read_recipe(words, given), read_outputs(given)
     if words == list(invocation.typed):
         _mind_the_commands(sink, words[0], context)
-    fetch_typed(sink, given)
+    typed = typed_settings(given)
+    fetch_typed(sink, typed)
 
     def job(
         settled: Recipe,
@@ -41,7 +42,7 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
 
         return run(settled, Outputs(**outputs), consumers, stop_now, trying)
 
-    drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, given["seed"] is not None))
+    drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, "seed" in typed))
 
 
 def _mind_the_commands(sink: Sink, prompt: str, context: typer.Context) -> None:

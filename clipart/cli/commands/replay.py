@@ -11,7 +11,7 @@ import typer
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
 from clipart.cli.options import recipe_options, takes
-from clipart.cli.reading import read_outputs, read_size, typed_settings
+from clipart.cli.reading import preset_settings, read_outputs, settings_over, typed_settings
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
 from clipart.errors import UsageError
@@ -38,7 +38,7 @@ def replay(context: typer.Context, words: list[str] | None, **given: Any) -> Non
     sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
     recipe, origin = read_replay(words, given)
     outputs = read_outputs(given)
-    fetch_typed(sink, given)
+    fetch_typed(sink, typed_settings(given))
 
     def job(
         settled: Recipe,
@@ -60,7 +60,6 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     Raises:
         UsageError: no file, no recipe in it, or one that would read a file; it says what to type.
     """
-    from clipart.presets import load_preset
     from clipart.record.metadata import read_origin, require_harmless
     from clipart.settle import on_this_machine
 
@@ -69,12 +68,10 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     if len(words) > 2:
         raise UsageError(f'Behind {words[0]} goes one prompt, in quotes: "{" ".join(words[1:])}"')
     origin = read_origin(Path(words[0]))
-    typed = typed_settings(given) | read_size(given)
-    if len(words) == 2:
-        typed["prompt"] = words[1]
-    require_harmless(origin.recipe, typed)
-    preset = load_preset(given["preset"]).settings if given.get("preset") else {}
-    return on_this_machine(origin.recipe.with_(**{**preset, **typed})), origin
+    prompt = {"prompt": words[1]} if len(words) == 2 else {}
+    require_harmless(origin.recipe, typed_settings(given) | prompt)
+    changes = settings_over(preset_settings(given), given, before=origin.recipe.model_dump()) | prompt
+    return on_this_machine(origin.recipe.with_(**changes)), origin
 
 
 def warn_of_differences(sink: Sink, origin: Origin, recipe: Recipe) -> None:

@@ -21,7 +21,7 @@ RunOrFile = Annotated[
     Path, typer.Argument(metavar="RUN_OR_FILE", help="the folder of a run, or a film", show_default=False)
 ]
 Kind = Literal["mp4", "webm", "gif", "apng", "webp"]
-# Options that are fields of `clipart.record.render.Film`. A test compares names, defaults and ranges with its own:
+# Options that are fields of `clipart.record.render.Film`. A test compares names, defaults and ranges:
 # importing it here would make the help slow.
 FILM: dict[str, Any] = {
     "fps": own(int, "--fps", about="frames a second", value=30, min=1, max=240),

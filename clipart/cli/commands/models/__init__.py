@@ -34,7 +34,7 @@ def models(
 
     `convert CONFIG CKPT` makes a published VQGAN into a file that --vqgan takes, without running it.
     """
-    from clipart.cli.commands.models.list import list_models
+    from clipart.cli.commands.models.listing import list_models
 
     sink = context.obj.choose(json=json, no_color=no_color)
     if action is None:

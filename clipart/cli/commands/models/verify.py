@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from clipart.cli.commands.models.list import known
+from clipart.cli.commands.models.listing import known
 from clipart.errors import ModelError
 
 if TYPE_CHECKING:
