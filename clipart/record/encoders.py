@@ -1,4 +1,8 @@
-"""From pictures to the file of a film, in each of the formats that people use."""
+"""From pictures to the file of a film: MP4, WebM, GIF, APNG and WebP.
+
+imageio writes what its public functions can say. They have no way to the encoder's options, to colour tags
+and to palettes: those films are written with PyAV, on which imageio builds, by its public functions.
+"""
 
 from __future__ import annotations
 

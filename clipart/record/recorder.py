@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DENSE = 125  # steps: the gap between two recorded steps is step // DENSE, at least 1
 GRACE = 0.5  # seconds that recording may take before its share of the run's time is looked at
-# The quickest preset: a run should not wait for its film, and the file is small either way.
+# x264's quickest preset, so that a run does not wait for its film.
 _RECORD = {"preset": "ultrafast", "crf": "14", "tune": "zerolatency"}
 
 
@@ -31,10 +31,10 @@ class Recorder:
     """Writes the iterates that it is called with to a trajectory, in constant memory.
 
     While it is open the file is `<stem>.part<suffix>` beside `path`: it plays up to its last frame even if
-    the process is killed. `close`, also after an exception, gives it the name `path`. Every step is recorded
-    at first, later ones ever more rarely, so that 500 steps make about 350 frames and a million about 1,300.
-    If recording takes more than `share` of the time since it began (and more than `GRACE`), steps are left
-    out. The last iterate of a run is always recorded.
+    the process is killed. `close`, also after an exception, gives it the name `path`. Up to step
+    249 every step is recorded; later there are step // `DENSE` steps from one to the next, so that 500 steps
+    make about 350 frames and a million about 1,300. Steps are left out while recording has taken more than
+    `GRACE` seconds and `share` of the time since it began. The last iterate of a run is always recorded.
 
     `width` and `height` are the picture's, in pixels; images of other sizes are resized.
 
@@ -59,7 +59,7 @@ class Recorder:
         import av
 
         self._part.touch()  # PyAV opens the file at the first frame; a bad place is told now
-        # A cluster for each frame, each handed to the system at once: what is written stays readable.
+        # One cluster a frame, each given to the system at once: a killed process leaves all but the last few.
         options = {"flush_packets": "1", "cluster_time_limit": "1"}
         self._container = av.open(str(self._part), "w", format="matroska", options=options)
         self._stream = self._container.add_stream("libx264", STEPS_PER_SECOND, options=_RECORD)
@@ -69,7 +69,7 @@ class Recorder:
         self._stream.codec_context.thread_count = 1
 
     def __call__(self, it: Iterate) -> None:
-        """Record `it`, if its turn has come."""
+        """Record `it`, if its step is due or it is the last."""
         self.add(it.image, it.step, last=it.stop is not None)
 
     def add(self, image: Tensor, step: int, last: bool = False) -> None:

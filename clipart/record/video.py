@@ -1,4 +1,4 @@
-"""Frames of films, by PyAV: from images, in which size and colours, read back, and what can go wrong.
+"""Frames of films, by PyAV: made of images, in our size and colours, and read back; and its errors.
 
 The time stamps of a trajectory (`clipart.record.recorder`) are steps, at `STEPS_PER_SECOND`.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STEPS_PER_SECOND = 25  # how fast a trajectory plays by itself; 40 ms a step is exact in Matroska's clock
-MAX_SIDE = 1920  # pixels; larger pictures are filmed smaller, as what plays videos expects
+MAX_SIDE = 1920  # pixels; larger pictures are filmed at this size, since many players take no more
 _BT709, _LIMITED_RANGE = 1, 1
 
 
@@ -94,7 +94,7 @@ def _open_trajectory(path: Path) -> Iterator[InputContainer]:
     except (OSError, av.error.FFmpegError) as error:
         if container is None or not isinstance(error, av.error.InvalidDataError):
             raise ClipartError(f"{path}: could not be read ({error.strerror or error}).") from error
-        # Cut off in the middle of a frame: what came before it is good.
+        # The file ends in the middle of a frame: the frames before it have been read.
 
 
 def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
@@ -102,7 +102,7 @@ def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
     import av
     import numpy as np
 
-    # NumPy, not torch: one thread does it in 0.1 ms, two that wait for busy cores took 7 ms.
+    # NumPy, not torch: one thread takes 0.1 ms for it; torch's two took 7 ms while other processes ran.
     levels = image.detach().cpu().numpy() * np.float32(255) + np.float32(0.5)
     planes = np.clip(levels, 0, 255, out=levels).astype(np.uint8)
     frame = av.VideoFrame.from_ndarray(planes.transpose(1, 2, 0), "gbrp")
@@ -112,7 +112,7 @@ def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
 
 
 def set_colours(context: Any) -> None:
-    """Say what the numbers mean; without this, players guess by the size of the picture."""
+    """Tag a stream as BT.709 in limited range; without tags, players guess by the picture's size."""
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = _LIMITED_RANGE
 
