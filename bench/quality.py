@@ -51,7 +51,7 @@ import clipart.session
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
 from clipart.critic.layout import lay_out
-from clipart.critic.source import find_source
+from clipart.models.source import find_source
 from clipart.device import pick_device
 from clipart.errors import ClipartError, UsageError
 from clipart.models.vqgan import load_vqgan

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clipart.recipe import Target
+    from clipart.target import Target
 
 StopReason = Literal["score", "steps", "seconds", "interrupted", "diverged"]
 

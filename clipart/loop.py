@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from clipart.critic.views import sample_views
 from clipart.errors import DivergedError
 from clipart.iterates import Check, Iterate, StopReason
+from clipart.process.base import Step
 from clipart.recipe import Recipe
 from clipart.session import Session
+from clipart.starts import choose_start
 
 
 def iterate(recipe: Recipe) -> Iterator[Iterate]:
@@ -26,38 +27,36 @@ def iterate(recipe: Recipe) -> Iterator[Iterate]:
 def go_on(
     session: Session,
     stop_now: Callable[[], bool] = lambda: False,
-    trying: Callable[[int], None] = lambda start: None,
+    trying: Callable[[int, int], None] = lambda start, starts: None,
 ) -> Iterator[Iterate]:
     """Take `session` from where it is to its end, yielding it as it is and after every step.
 
-    `stop_now` is asked after every step; `trying` is told which start is tried, where there are several.
-    Between two steps the session's state may be saved.
+    `stop_now` is asked after every step; `trying` is told which start is tried, and of how many, where there
+    are several. Between two steps the session's state may be saved.
     """
     recipe, began = session.recipe, time.monotonic() - session.seconds
-    losses: dict[str, float] = {}
+    taken = Step({}, 0.0)
     if session.step == 0:
-        session.choose_start(stop_now, trying)
-    check = session.judge.check(session.shown, session.step)
-    yield _iterate(session, losses, check, None)
+        choose_start(session, stop_now, trying)
+    check = session.check()
+    yield _iterate(session, taken, check, None)
 
     for step in range(session.step + 1, recipe.steps + 1):
-        settings = session.enter(step)
-        done, places = step / recipe.steps, session.layout.count
-        views = sample_views(settings, *session.canvas.size, done, session.streams, places)
+        session.enter_stage(step)
+        session.move_camera(step)
         stop: StopReason | None = None
         try:
-            losses = session.proposer.step(session.objective, views, settings, step)
+            taken = session.take_step(step, recipe.at(step))
         except DivergedError:
             stop = "diverged"
-        session.show()
-        session.step, session.seconds = step, time.monotonic() - began
+        session.show(step, time.monotonic() - began)
 
         stop = stop or _out_of_budget(session) or ("interrupted" if stop_now() else None)
         if stop or step % recipe.check_every == 0:
-            check = session.judge.check(session.shown, step)
-            if recipe.target and check.reached(recipe.target):
+            check = session.check()
+            if recipe.until and check.reached(recipe.until):
                 stop = "score"
-        yield _iterate(session, losses, check, stop)
+        yield _iterate(session, taken, check, stop)
         if stop:
             return
 
@@ -70,14 +69,14 @@ def _out_of_budget(session: Session) -> StopReason | None:
     return None
 
 
-def _iterate(session: Session, losses: dict[str, float], check: Check, stop: StopReason | None) -> Iterate:
+def _iterate(session: Session, taken: Step, check: Check, stop: StopReason | None) -> Iterate:
     return Iterate(
         step=session.step,
         steps=session.recipe.steps,
         image=session.shown[0].float().cpu().clone(),
-        losses={name: value for name, value in losses.items() if name != "lr"},
+        losses=taken.losses,
         check=check,
-        lr=losses.get("lr", 0.0),
+        lr=taken.rate,
         stage=session.stage.name if session.stage else "",
         seconds=session.seconds,
         stop=stop,

@@ -6,9 +6,10 @@ and the seed, and `[[stages]]`. Both kinds of file are data only, read with limi
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
 MAX_BYTES = 1024 * 1024
 NOT_IN_PRESETS = ("prompt", "seed")
 _HEADER = "# A clipart recipe: every setting of one picture."
+_LEFT = "# Settings that nobody chose: with another critic or canvas they are settled anew."
 
 # tomllib takes a time that is quadratic in the length of a dotted key: 13 s for 64 kB of a.a.a.a
 _STRINGS_AND_COMMENTS = re.compile(
@@ -172,8 +174,19 @@ def dump_recipe(recipe: Recipe) -> str:
     parts += [
         f"# {theme}\n{tomli_w.dumps(settings)}".rstrip() for theme, settings in themes.items() if settings
     ]
-    parts += [f"[[stages]]\n{tomli_w.dumps(stage)}".rstrip() for stage in values["stages"]]
+    if values["left"]:
+        parts.append(f"{_LEFT}\nleft = {_list(values['left'])}")
+    if values["extras"]:
+        parts.append(f"[extras]\n{tomli_w.dumps(values['extras'])}".rstrip())
+    stages = [
+        {key: value for key, value in stage.items() if key != "left" or value} for stage in values["stages"]
+    ]
+    parts += [f"[[stages]]\n{tomli_w.dumps(stage)}".rstrip() for stage in stages]
     return "\n\n".join(parts) + "\n"
+
+
+def _list(names: Sequence[str]) -> str:
+    return f"[{', '.join(json.dumps(name) for name in names)}]"
 
 
 def load_recipe(path: Path) -> Recipe:

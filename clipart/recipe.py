@@ -8,72 +8,92 @@ line, under one name.
 from __future__ import annotations
 
 import math
-import re
-from typing import Any, Literal, NamedTuple, Self, get_args
+from collections.abc import Callable
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 
+from clipart.canvas import CANVASES
 from clipart.errors import UsageError
-from clipart.models import embedded
+from clipart.finish.chain import read_chain
+from clipart.models.registry import default
+from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.near import did_you_mean
-from clipart.rng import MAX_SEED, draw_seed
+from clipart.process import PROCESSES
+from clipart.prompt import Prompt, parse
+from clipart.rng import MAX_SEED
+from clipart.tables import Table
+from clipart.target import Target, parse_target
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
-CanvasKind = Literal["multires", "plain", "fourier", "shapes", "vqgan"]
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
 Distance = Literal["auto", "contrast", "cosine", "spherical"]
 LayoutKind = Literal["auto", "apart", "blend"]
-FinishKind = Literal["clean", "flat", "none"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Colour = Literal["decorrelated", "rgb"]
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
 
 
-def _knob(default: Any, group: str, about: str, unit: str = "", **bounds: Any) -> Any:
-    """Describe a field that the command line offers: its panel, what it does, its unit and range."""
-    return Field(default, description=about, json_schema_extra={"group": group, "unit": unit}, **bounds)
+class _RefusedError(ValueError):
+    """What one of our own readers says of a value, for pydantic to carry; the message is complete."""
 
 
-class Target(NamedTuple):
-    """What `until` asks for: `value` as a match in [0, 1] (`percent`) or as a cosine in [-1, 1]."""
+def _refusing(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return `read` as a validator: what it refuses becomes a message of the recipe's."""
 
-    value: float
-    percent: bool
+    def validator(value: Any) -> Any:
+        try:
+            return read(value)
+        except UsageError as error:
+            raise _RefusedError(str(error)) from None
+
+    return validator
 
 
-_TARGET = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*(%?)\s*")
+def _typed(kind: type, read: Callable[[str], Any]) -> PlainValidator:
+    """Return the validator of a field that is typed as text and is a `kind`."""
+    return PlainValidator(_refusing(lambda value: value if isinstance(value, kind) else read(str(value))))
 
 
-def parse_target(text: str) -> Target:
-    """Read `80%` (match) or `0.31` (cosine).
+_AS_TEXT = PlainSerializer(str, return_type=str)
+Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
+JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
+VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
+Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
+CanvasName = Annotated[str, AfterValidator(_refusing(CANVASES.check))]
+ProcessName = Annotated[str, AfterValidator(_refusing(PROCESSES.check))]
+Chain = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_refusing(lambda v: read_chain(v if isinstance(v, str) else ",".join(map(str, v))))),
+]
+Extra = bool | int | float | str
 
-    Raises:
-        UsageError: `text` is neither, or out of range.
+
+def _knob(
+    default: Any, group: str, about: str, unit: str = "", *, joined: bool = False, **bounds: Any
+) -> Any:
+    """Describe a field that the command line offers: its panel, what it does, its unit and range.
+
+    A `joined` one has several values that are typed as one text, by commas.
     """
-    found = _TARGET.fullmatch(text)
-    if found is None:
-        raise UsageError(
-            f"--until {text!r} is not a number. Type a match such as 80%, or a cosine such as 0.31."
-        )
-    value, percent = float(found[1]), bool(found[2])
-    if percent and not 0 < value <= 100:
-        raise UsageError(f"--until {text} is out of range: a match lies above 0% and up to 100%. Try 80%.")
-    if not percent and not -1 <= value <= 1:
-        raise UsageError(
-            f"--until {text} is out of range: a cosine lies from -1 to 1. "
-            f"Try 0.31, or {text}% if you meant a match."
-        )
-    return Target(value / 100 if percent else value, percent)
+    extra: dict[str, Any] = {"group": group, "unit": unit, "joined": joined}
+    return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 
 class _Schema(BaseModel):
@@ -85,8 +105,11 @@ class Stage(_Schema):
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
+    left: tuple[str, ...] = Field((), description="settings here that were left open when the run began")
+    process: ProcessName | None = None
+    canvas: CanvasName | None = None
+    optimizer: OptimizerKind | None = None
     scale: float | None = None
-    canvas: CanvasKind | None = None
     lr: float | None = None
     views: int | None = None
     overview: float | None = None
@@ -100,16 +123,11 @@ class Stage(_Schema):
     margin: float | None = None
 
 
-# What is left to the critics: where only embedded ones climb, and where a fetched one does.
-_TINY = {"layout": "apart", "distance": "contrast", "starts": 6}
-_FETCHED = {"layout": "blend", "distance": "cosine", "starts": 1}
-
-
 class Recipe(_Schema):
     """Everything that decides a picture. Frozen; unknown keys are refused.
 
-    `seed` None means that `resolve` draws one; a resolved recipe on one machine, one set of versions
-    and one thread count gives one picture.
+    A setting that is None or "auto" is left open: `resolve` gives it the value that it has in a run, and notes in `left`
+    that nobody chose it. A resolved recipe on one machine, one set of versions and one thread count gives one picture.
     """
 
     prompt: str = _knob(
@@ -135,24 +153,30 @@ class Recipe(_Schema):
         None, "Picture", "starts to try first; else 6, and 1 with a fetched CLIP", "starts", ge=1, le=100
     )
     grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
-    finish: FinishKind = _knob("clean", "Picture", "clean-up after the last step")
+    finish: Chain = _knob(
+        ("clean",),
+        "Picture",
+        "steps after the last one, by commas: clean, flat, upscale:2, none",
+        joined=True,
+    )
     upscale: int = _knob(1, "Picture", "enlarge the finished picture", "times", ge=1, le=4)
 
     steps: int = _knob(500, "Stopping", "steps to take at most", "steps", ge=1, le=1_000_000)
-    until: str | None = _knob(None, "Stopping", "stop when every part is this sure: 80%, or cosine 0.31")
+    until: Until | None = _knob(None, "Stopping", "stop when every part is this sure: 80%, or cosine 0.31")
     seconds: float | None = _knob(None, "Stopping", "stop after this long", "seconds", gt=0)
     check_every: int = _knob(25, "Stopping", "steps between two looks of the judge", "steps", ge=1, le=10_000)
 
-    clip: tuple[str, ...] = _knob(
-        ("tiny",), "Model", "CLIP to climb (repeatable)", "NAME[::WEIGHT]", min_length=1
+    clip: tuple[Critic, ...] = _knob(
+        (default("clip"),), "Model", "CLIP to climb (repeatable)", "NAME[::WEIGHT]", min_length=1
     )
-    judge: str | None = _knob(None, "Model", "CLIP that --until and the summary believe", "NAME")
+    judge: JudgeSpec | None = _knob(None, "Model", "CLIP that --until and the summary believe", "NAME")
     device: str = _knob("auto", "Model", "auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN)
     precision: Precision = _knob("auto", "Model", "arithmetic of the CLIP")
     distance: Distance = _knob("auto", "Model", "how far a view is from a text")
 
-    canvas: CanvasKind = _knob("multires", "Canvas", "what the steps change")
-    vqgan: str | None = _knob(None, "Canvas", "VQGAN of that canvas, if not the embedded one", "FILE")
+    process: ProcessName = _knob("gradient", "Canvas", "how the steps change it")
+    canvas: CanvasName = _knob("multires", "Canvas", "what the steps change")
+    vqgan: VqganSpec | None = _knob(None, "Canvas", "VQGAN of that canvas, if not the embedded one", "FILE")
     codes: float = _knob(0.5, "Canvas", "random codes in the start of a VQGAN", "0 to 1", ge=0, le=1)
     pull: float = _knob(
         0.0, "Canvas", "pull of a VQGAN's latents to their middle, fading out", "part a step", ge=0, le=1
@@ -204,16 +228,15 @@ class Recipe(_Schema):
     )
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
+    extras: dict[str, Extra] = Field({}, max_length=100, description="settings of parts of other packages")
+    left: tuple[str, ...] = Field((), description="settings that were left open when the run began")
 
-    @field_validator("until")
+    @field_validator("no")
     @classmethod
-    def _until_reads(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                parse_target(value)
-            except UsageError as error:
-                raise ValueError(str(error)) from None
-        return value
+    def _prompt_reads(cls, no: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "prompt" in info.data:
+            _refusing(lambda text: parse(text, no=no))(info.data["prompt"])
+        return no
 
     @field_validator("paper")
     @classmethod
@@ -232,60 +255,15 @@ class Recipe(_Schema):
             Recipe.model_validate(self.model_dump(exclude={"stages"}) | _overrides(stage))
         return self
 
-    @property
-    def target(self) -> Target | None:
-        """`until` as a value, None where the run does not stop on a score."""
-        return None if self.until is None else parse_target(self.until)
+    @cached_property
+    def parts(self) -> Prompt:
+        """`prompt` and `no` as the parts that they say."""
+        return parse(self.prompt, no=self.no)
 
     @property
-    def judged_by(self) -> str:
-        """Name of the CLIP that judges: `judge`, else the first fetched of `clip`, else an embedded one.
-
-        So a picture that climbed the embedded critic is seen by a model that had no part in it, and a picture
-        of a large CLIP is not left to a small one.
-        """
-        climbed = [spec.split("::")[0] for spec in self.clip]
-        fetched = [name for name in climbed if name not in embedded.NAMES]
-        idle = [name for name in (embedded.JUDGE, embedded.CLIP) if name not in climbed]
-        return self.judge or (fetched or idle or [embedded.JUDGE])[0]
-
-    @property
-    def parts_apart(self) -> bool:
-        """Whether parts of one weight have a place each.
-
-        A large CLIP can make one thing of two; a tiny one makes a muddle.
-        """
-        return bool(self._settled("layout") == "apart")
-
-    @property
-    def metric(self) -> Distance:
-        """The distance in force.
-
-        What a tiny CLIP asks for beyond being sure of its word, nobody else sees.
-        """
-        found: Distance = self._settled("distance")
-        return found
-
-    @property
-    def tries(self) -> int:
-        """How many starts are tried: one where a picture is the start.
-
-        The steps of a tiny CLIP cost little, and from some starts it comes to a poorer picture.
-        """
-        return 1 if self.init is not None else int(self._settled("starts"))
-
-    @property
-    def method(self) -> str:
-        """The optimiser of this canvas: on shapes Adam, so that small ones move as freely as large ones."""
-        if self.optimizer != "auto":
-            return self.optimizer
-        return "adam" if self.canvas == "shapes" else "sgd"
-
-    def _settled(self, name: str) -> Any:
-        """Return the field `name`, or what it is by itself with the critics that climb."""
-        given = getattr(self, name)
-        tiny = all(spec.split("::")[0] in embedded.NAMES for spec in self.clip)
-        return (_TINY if tiny else _FETCHED)[name] if given in ("auto", None) else given
+    def chain(self) -> tuple[str, ...]:
+        """The finish steps with `upscale` as the last of them."""
+        return (*self.finish, *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
 
     @property
     def moves(self) -> bool:
@@ -293,16 +271,24 @@ class Recipe(_Schema):
         return (self.zoom, self.spin, self.pan_x, self.pan_y) != (1, 0, 0, 0)
 
     def resolve(self) -> Recipe:
-        """Return this recipe with a seed: its own, or one drawn now."""
-        return self if self.seed is not None else self.with_(seed=draw_seed())
+        """Return this recipe with every value as used; what was open is named in `left` (`clipart.settle`).
+
+        Raises:
+            UsageError, ModelError: a device, or a model whose configuration is needed, is not on this machine.
+        """
+        from clipart.settle import settle
+
+        return settle(self)
 
     def with_(self, **changes: Any) -> Recipe:
-        """Return a validated copy with `changes`.
+        """Return a validated copy with `changes`; what was left open and follows from them is open again.
 
         Raises:
             UsageError: a key is unknown or a value out of range.
         """
-        return make_recipe(self.model_dump() | changes)
+        from clipart.settle import reopen
+
+        return make_recipe(reopen(self, changes) | changes)
 
     def at(self, step: int) -> Recipe:
         """Return the settings in force at `step` (1 to `steps`): the recipe with its stage laid over it."""
@@ -323,7 +309,7 @@ class Recipe(_Schema):
 
 
 def _overrides(stage: Stage) -> dict[str, Any]:
-    return stage.model_dump(exclude={"name", "share"}, exclude_none=True)
+    return stage.model_dump(exclude={"name", "share", "left"}, exclude_none=True)
 
 
 def make_recipe(values: dict[str, Any]) -> Recipe:
@@ -335,7 +321,11 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(dict(issue)) for issue in error.errors())) from None
+        issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors()]
+        inner = {
+            issue["loc"][:-1] for issue in issues
+        }  # a list is not also called too short for its bad items
+        raise UsageError("\n".join(_explain(each) for each in issues if each["loc"] not in inner)) from None
 
 
 def _explain(issue: dict[str, Any]) -> str:
@@ -347,10 +337,13 @@ def _explain(issue: dict[str, Any]) -> str:
         return f"{'.'.join(where)}: no such setting.{hint}"
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."
+    refused = isinstance(issue.get("ctx", {}).get("error"), _RefusedError)
+    if refused and name == "no":  # the prompt, with a mark under the character
+        return str(issue["ctx"]["error"])
     given = issue.get("input")
     message = str(issue["msg"]).removeprefix("Value error, ")
     field = schema.model_fields.get(name)
-    about = f" ({field.description})" if field is not None and field.description else ""
+    about = f" ({field.description})" if field is not None and field.description and not refused else ""
     return f"{'.'.join(where) or 'recipe'} = {given!r}: {message[:1].lower()}{message[1:]}.{about}".replace(
         "..", "."
     )
@@ -364,10 +357,25 @@ def knobs() -> dict[str, FieldInfo]:
     return {k: f for k, f in Recipe.model_fields.items() if isinstance(f.json_schema_extra, dict)}
 
 
-def choices(annotation: Any) -> tuple[str, ...]:
-    """Return the values of a `Literal` annotation, empty for any other."""
-    return (
-        tuple(str(value) for value in get_args(annotation))
-        if getattr(annotation, "__origin__", None) is Literal
-        else ()
-    )
+def typed_as(name: str) -> tuple[type, bool]:
+    """Return the type of what a person types for the field `name`, and whether several are typed one by one."""
+    field = Recipe.model_fields[name]
+    kinds = [each for each in get_args(field.annotation) if each not in (type(None), ...)] or [
+        field.annotation
+    ]
+    many = get_origin(field.annotation) is tuple
+    kind = kinds[0] if kinds[0] in (int, float, bool) else str
+    return kind, many and not (isinstance(extra := field.json_schema_extra, dict) and extra["joined"])
+
+
+_TABLES: dict[str, Table[Any]] = {"canvas": CANVASES, "process": PROCESSES}
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """Return the values that the field `name` may have: those of its table or its `Literal`; empty for any other."""
+    if name in _TABLES:
+        return _TABLES[name].names()
+    annotation = Recipe.model_fields[name].annotation
+    if getattr(annotation, "__origin__", None) is Literal:
+        return tuple(str(value) for value in get_args(annotation))
+    return ()

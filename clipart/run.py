@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipart.errors import UsageError
+from clipart.finish.chain import make_chain
 from clipart.iterates import Check, Iterate, StopReason
 from clipart.loop import go_on
 from clipart.presets import apply, load_preset
@@ -82,15 +83,17 @@ def run(
     outputs: Outputs,
     consumers: Sequence[Consumer] = (),
     stop_now: Callable[[], bool] = lambda: False,
-    trying: Callable[[int], None] = lambda start: None,
+    trying: Callable[[int, int], None] = lambda start, starts: None,
 ) -> Result:
     """Run `recipe` to its end, or until `stop_now()` says so between two steps, and save what there is.
 
-    `trying` is told the number of each start that is tried, from 1, where the recipe asks for several.
+    `trying` is told the number of each start that is tried, from 1, and how many there are, where there are several.
     Everything that can be refused is refused before the first step. If the run fails on its way, the picture
     as it was after the last good step is saved before the error goes on.
     """
-    recipe, began = recipe.resolve(), time.monotonic()
+    began = time.monotonic()
+    recipe = recipe.resolve()
+    make_chain(recipe.chain)  # refuses what does not fit now, and not after the last step
     require(recipe, outputs)
     session = Session(recipe)
     iterates = go_on(session, stop_now, trying)
@@ -123,10 +126,7 @@ def resume(
     folder = saved.path.parents[1]
     recipe, outputs = extended(saved, steps, device), Outputs(folder=folder, **saved.outputs)
     clear_away(folder)
-    # The start is in the checkpoint: a picture that it was made of is not looked for.
-    session = Session(saved.recipe.with_(init=None, device=recipe.device))
-    restore(session, saved)
-    session.recipe = recipe
+    session = restore(saved, recipe)
     models = model_hashes(recipe)
     for notice in saved.notices(session.device, models):
         tell(notice)
@@ -173,7 +173,8 @@ def _complete(
         record.rescue(last)
         raise
     stepped = time.monotonic()
-    image, paths = record.finish(last)
+    finished = make_chain(record.recipe.chain)(last.image)
+    image, paths = record.complete(finished)
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
         image=image,

@@ -31,20 +31,7 @@ degrees"`.
 
 The summary goes to stdout, the progress to stderr. With `--quiet`, stdout has the path of the picture and
 stderr nothing, unless the run fails. With `--json`, stdout has one JSON object a line, each with the key
-`event`:
-
-| event | when | keys |
-|---|---|---|
-| `start` | before the first step | `recipe` |
-| `trying` | before each start, where several are tried | `start`, `starts` |
-| `check` | whenever the judge has looked | `step`, `steps`, `seconds`, `total`, `stage`, `readings` |
-| `done` | at the end | `stop`, `steps`, `seconds`, `seed`, `readings`, `paths`, `timings`, `again`, `exit_code` |
-| `error` | instead, or after a run that went wrong | `kind`, `message`, `exit_code` |
-
-`parse`, `presets` and `doctor` print one such object, whose `event` is `parse`, `presets`, `preset` or
-`doctor`. A reading has `text`, `weight`, `match` (0 to 1) and `cosine`. `stop` is `score`, `steps`,
-`seconds`, `interrupted` or `diverged`. `kind` is `run`, `usage`, `model`, `resource`, `interrupted` or
-`unexpected`.
+`event`; [json.md](json.md) has every event with its keys.
 
 There is no colour with `--no-color`, with `NO_COLOR` set, with `TERM=dumb`, or where the output is no
 terminal; in the last two there is no bar either, but a line at every tenth of the run.
@@ -84,7 +71,7 @@ def _lines() -> Iterator[str]:
     for name, each in group.commands.items():
         if name != "make":
             words = [param.metavar for param in each.params if param.param_type_name == "argument"]
-            yield from [f"## {' '.join(['clipart', name, *words])}", "", each.help, ""]
+            yield from [f"## `{' '.join(['clipart', name, *words])}`", "", each.help, ""]
             if name == "replay":
                 yield from ["It takes every option of the main job.", ""]
                 continue

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 os.environ["CLIPART_HOME"] = tempfile.mkdtemp(prefix="clipart-tests-")  # never the user's own folder
+os.environ["CLIPART_CHECK_EVENTS"] = "1"  # an event that clipart/cli/events.py does not describe is an error
 torch.set_num_threads(1)  # tiny tensors; and cores are often shared
 
 RANDOM_CLIP = {

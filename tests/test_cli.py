@@ -24,7 +24,8 @@ from clipart.cli import main
 from clipart.cli.app import app, command
 from clipart.cli.failures import explain
 from clipart.cli.help import COLUMN, EVERYDAY
-from clipart.cli.options import OWN, read_outputs
+from clipart.cli.options import OWN
+from clipart.cli.reading import read_outputs
 from clipart.cli.sink import Invocation
 from clipart.errors import ClipartError, ModelError, ResourceError, UsageError
 from clipart.iterates import Check, Iterate, Reading
@@ -53,11 +54,11 @@ class FakeRun:
         outputs: Any,
         consumers: Any = (),
         stop_now: Any = lambda: False,
-        trying: Any = lambda start: None,
+        trying: Any = lambda start, starts: None,
     ) -> Result:
         self.recipe, self.outputs = recipe, outputs
         for start in self.tried:
-            trying(start)
+            trying(start, 6)
         for step, match in enumerate(self.matches):
             self.during(step)
             readings = (Reading("apple", 1.0, match / 4 + 0.1, match), Reading("text", -0.5, 0.05, 0.02))
@@ -76,7 +77,7 @@ class FakeRun:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     run = FakeRun()
     monkeypatch.setattr("clipart.run.run", run)
-    monkeypatch.setattr("clipart.cli.models.fetch_named", lambda sink, names: None)
+    monkeypatch.setattr("clipart.cli.downloads.fetch_named", lambda sink, names: None)
     return run
 
 
@@ -609,7 +610,7 @@ def test_ctrl_c_outside_a_run_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("clipart.cli.presets.preset_names", interrupt)
+    monkeypatch.setattr("clipart.presets.preset_names", interrupt)
     assert main(["presets"]) == 130
     assert capsys.readouterr() == ("", "")
 
@@ -654,14 +655,14 @@ def test_parse_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("_words_are_tokens")
 @pytest.mark.parametrize("count", range(1, 8))
 def test_what_falls_beyond_is_found(count: int) -> None:
-    from clipart.cli.parse import reach
+    from clipart.cli.commands.parse import reach
 
     words = [f"w{n}" for n in range(count)]
     assert list(reach("tiny", " ".join(words)).lost) == words[2 if count > 2 else count :]
 
 
 def test_tokens_of_other_scripts_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
-    from clipart.cli.parse import reach
+    from clipart.cli.commands.parse import reach
 
     monkeypatch.setattr("clipart.critic.clip.tokens", lambda name, text: (["Ã©t", "Ã©</w>", "Ã</w>"], 9))
     assert reach("tiny", "été x").tokens == ("ét", "é", "\ufffd")
@@ -672,8 +673,8 @@ def test_presets_for_people(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         "default": Preset("default", "as it comes", {}, ("default",)),
         "soft": Preset("soft", "soft light", {"tv": 2.5, "steps": 500, "clip": ("tiny", "b")}, ("soft",)),
     }
-    monkeypatch.setattr("clipart.cli.presets.preset_names", lambda: tuple(presets))
-    monkeypatch.setattr("clipart.cli.presets.load_preset", presets.__getitem__)
+    monkeypatch.setattr("clipart.presets.preset_names", lambda: tuple(presets))
+    monkeypatch.setattr("clipart.presets.load_preset", presets.__getitem__)
     assert main(["presets"]) == 0
     out = capsys.readouterr().out
     assert "soft   soft light\n" in out

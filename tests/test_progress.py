@@ -130,7 +130,7 @@ def test_the_bar_is_drawn_ten_times_a_second_at_most() -> None:
     sink.err = Console(file=terminal, force_terminal=True, width=80, color_system=None)
     with Bar(sink, recipe(), clock=lambda: now[0]) as bar:
         assert "loading tiny" in terminal.getvalue()
-        bar.trying(2)
+        bar.trying(2, 6)
         assert "trying start 2 of 6" in terminal.getvalue()
         for step in range(100):
             bar(iterate(step, now[0]))
@@ -170,7 +170,7 @@ def test_a_program_gets_an_event_for_every_new_look(capsys: pytest.CaptureFixtur
 def test_a_program_is_told_which_start_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
     events = Events(Sink("json"), recipe(starts=3))
     for start in (1, 2, 3):
-        events.trying(start)
+        events.trying(start, 3)
     got = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert got == [{"event": "trying", "start": start, "starts": 3} for start in (1, 2, 3)]
 

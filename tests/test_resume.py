@@ -302,7 +302,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     recipe = make_recipe(settings)
-    monkeypatch.setattr("clipart.cli.make.read_recipe", lambda words, given: recipe)
+    monkeypatch.setattr("clipart.cli.commands.make.read_recipe", lambda words, given: recipe)
     real = checkpoint.Checkpointer.__call__
 
     def interrupt(self: Any, it: Iterate) -> None:

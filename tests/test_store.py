@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from clipart.cli import main
-from clipart.cli.models import fetch_named
+from clipart.cli.downloads import fetch_named
 from clipart.cli.sink import Sink
 from clipart.errors import ModelError, ResourceError
 from clipart.models import fetch, ledger, registry, store

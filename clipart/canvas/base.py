@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,37 +13,51 @@ from torch.nn import functional as F  # noqa: N812
 from clipart.canvas.camera import moved
 from clipart.recipe import Recipe
 
-# Square root of the covariance of RGB values in natural photographs, from Lucid (Olah, Mordvintsev and
-# Schubert, "Feature Visualization", 2017), over its largest column norm. Rows are R, G, B; the first
-# column is nearly grey, so that a step along it changes lightness and the others change colour less.
-_COLOUR_SQRT = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
-DECORRELATED = _COLOUR_SQRT / _COLOUR_SQRT.norm(dim=0).max()
 
-
-class Canvas(nn.Module):
+class Canvas(nn.Module, ABC):
     """The start plus a learned change: `canvas()` is the image, (1, 3, height, width) float32.
 
     The image is RGB with [0, 1] the displayable range; values may leave it, and the loop clamps them
     (see `clamp_with_grad`). A parameter's unit is a change of colour, so that one learning rate means
     about the same on every canvas; one that wants a smaller step sets `pace`.
 
+    A canvas defines `build` and `forward`, and of the rest what it does in another way. Its parameters and buffers
+    are what a checkpoint holds of it.
+
+    Attributes:
+        needs: names of the models that `build` is given (`clipart.models.needed`).
+        optimizer: the gradient method where the recipe leaves it open.
+        pace: units of its parameters that a learning rate of 1 stands for.
+        fineness: pixels of the canvas for each pixel of a view, along a side, where the recipe leaves `scale` open;
+            None is the picture's own resolution.
+        extras: its own settings with their defaults, where it is a part of another package; `build` finds their values
+            in `settings.extras`.
+
     Args:
         start: (1, 3, height, width) RGB, what the canvas shows before the first step.
-        falloff: how much less fine features move than broad ones: amplitude falls as 1 / frequency to
-            this power; 1 is the spectrum of natural images.
-        decorrelated: take steps in Lucid's decorrelated colour space instead of RGB.
     """
 
-    pace = 1.0  # units of its parameters that a learning rate of 1 stands for
+    needs: ClassVar[tuple[str, ...]] = ()
+    optimizer: ClassVar[str] = "sgd"
+    pace: ClassVar[float] = 1.0
+    fineness: ClassVar[float | None] = None
+    extras: ClassVar[Mapping[str, bool | int | float | str]] = {}
     start: Tensor
-    to_rgb: Tensor
 
-    def __init__(self, start: Tensor, *, falloff: float = 1.0, decorrelated: bool = True) -> None:
+    def __init__(self, start: Tensor) -> None:
         super().__init__()
-        self.falloff = falloff
         self.register_buffer("start", start.detach().clone())
-        matrix = DECORRELATED if decorrelated else torch.eye(3)
-        self.register_buffer("to_rgb", matrix.to(start))
+
+    @classmethod
+    @abstractmethod
+    def build(
+        cls, start: Tensor, settings: Recipe, models: Mapping[str, Any], generator: torch.Generator | None
+    ) -> Self:
+        """Return a canvas on `start`, (1, 3, height, width) RGB, with the values of `settings`.
+
+        `models` has what the class `needs`, by name. `generator` is None where `start` is a picture, of the user's or of
+        the stage before; else randomness of the start comes from it.
+        """
 
     @property
     def size(self) -> tuple[int, int]:
@@ -49,8 +65,8 @@ class Canvas(nn.Module):
         return self.start.shape[-2], self.start.shape[-1]
 
     @abstractmethod
-    def change(self) -> Tensor:
-        """Return the learned change, (1, 3, height, width), in the canvas's colour space."""
+    def forward(self) -> Tensor:
+        """Return the image, (1, 3, height, width)."""
 
     def enlarged(self, image: Tensor, height: int, width: int) -> Tensor:
         """Return `image`, the canvas's own, at the size of the picture, (1, 3, height, width)."""
@@ -69,10 +85,6 @@ class Canvas(nn.Module):
     def move(self, image: Tensor, settings: Recipe) -> None:
         """Show what the camera of `settings` sees one step later of `image`, the canvas's own in [0, 1]."""
         self.restart(moved(image, settings))
-
-    def forward(self) -> Tensor:
-        """Return the image, (1, 3, height, width)."""
-        return self.start + torch.einsum("rc,nchw->nrhw", self.to_rgb, self.change())
 
 
 class _ClampWithGrad(torch.autograd.Function):

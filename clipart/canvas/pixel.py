@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the field's name for it)
 
 from clipart.canvas.base import Canvas
+from clipart.recipe import Recipe
 
 _COARSEST = 3  # short side, in pixels, at which the resolutions of a sum stop halving
 
+# Square root of the covariance of RGB values in natural photographs, from Lucid (Olah, Mordvintsev and
+# Schubert, "Feature Visualization", 2017), over its largest column norm. Rows are R, G, B; the first
+# column is nearly grey, so that a step along it changes lightness and the others change colour less.
+_COLOUR_SQRT = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
+DECORRELATED = _COLOUR_SQRT / _COLOUR_SQRT.norm(dim=0).max()
 
-class PlainCanvas(Canvas):
-    """One parameter a pixel and channel. `falloff` does nothing here."""
+
+class PixelCanvas(Canvas):
+    """A change that is an image in a colour space.
+
+    Args:
+        start: (1, 3, height, width) RGB, what the canvas shows before the first step.
+        falloff: how much less fine features move than broad ones: amplitude falls as 1 / frequency to
+            this power; 1 is the spectrum of natural images. A plain canvas has no use for it.
+        decorrelated: take steps in Lucid's decorrelated colour space instead of RGB.
+    """
+
+    to_rgb: Tensor
+
+    def __init__(self, start: Tensor, *, falloff: float = 1.0, decorrelated: bool = True) -> None:
+        super().__init__(start)
+        matrix = DECORRELATED if decorrelated else torch.eye(3)
+        self.register_buffer("to_rgb", matrix.to(start))
+
+    @classmethod
+    def build(
+        cls, start: Tensor, settings: Recipe, models: Mapping[str, Any], generator: torch.Generator | None
+    ) -> Self:
+        """Return a canvas on `start`, with the recipe's `falloff` and `colour`."""
+        return cls(start, falloff=settings.falloff, decorrelated=settings.colour == "decorrelated")
+
+    @abstractmethod
+    def change(self) -> Tensor:
+        """Return the learned change, (1, 3, height, width), in the canvas's colour space."""
+
+    def forward(self) -> Tensor:
+        """Return the image, (1, 3, height, width)."""
+        return self.start + torch.einsum("rc,nchw->nrhw", self.to_rgb, self.change())
+
+
+class PlainCanvas(PixelCanvas):
+    """One parameter a pixel and channel."""
 
     def __init__(self, start: Tensor, *, falloff: float = 1.0, decorrelated: bool = True) -> None:
         super().__init__(start, falloff=falloff, decorrelated=decorrelated)
@@ -23,7 +67,7 @@ class PlainCanvas(Canvas):
         return self.pixels
 
 
-class MultiResCanvas(Canvas):
+class MultiResCanvas(PixelCanvas):
     """A sum of images at power-of-two resolutions, each smoothly enlarged to the full one.
 
     After Direct Ascent Synthesis (Fort and Whitaker, arXiv 2502.07753), which sums every resolution;
@@ -53,7 +97,7 @@ class MultiResCanvas(Canvas):
         return total
 
 
-class FourierCanvas(Canvas):
+class FourierCanvas(PixelCanvas):
     """A real 2-D Fourier spectrum whose amplitudes fall as 1 / frequency ** falloff (Lucid, lucent)."""
 
     amplitudes: Tensor

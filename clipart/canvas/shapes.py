@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from clipart.canvas.base import Canvas
 from clipart.canvas.camera import moved
+from clipart.canvas.start import paper_colour
 from clipart.recipe import Recipe
 
 SOFT, CRISP = 0.06, 0.002  # width of an edge, part of the short side, at the first step and at the last
@@ -38,7 +41,9 @@ class ShapesCanvas(Canvas):
         count: how many there are.
     """
 
-    pace = 0.25  # faster, they turn to splinters
+    optimizer = "adam"  # a small shape is as free to move as a large one
+    pace = 0.25  # at larger steps shapes end as thin splinters
+    fineness = 1.5  # climbed a little finer than views are, and painted at the picture's size
     edge: Tensor
     power: Tensor
     reach: Tensor
@@ -48,7 +53,7 @@ class ShapesCanvas(Canvas):
     colours: Tensor
 
     def __init__(self, start: Tensor, *, generator: torch.Generator | None = None, count: int = 32) -> None:
-        super().__init__(start, decorrelated=False)
+        super().__init__(start)
         drawn = generator or torch.Generator().manual_seed(0)
         reach = torch.tensor([start.shape[-1], start.shape[-2]]) / min(start.shape[-2:])
         mean = torch.linspace(math.log(_LARGEST), math.log(_SMALLEST), count)[:, None]
@@ -67,6 +72,15 @@ class ShapesCanvas(Canvas):
             nn.Parameter(torch.zeros(count, n).to(start)) for n in (2, 2, 1, 3, 3, 1)
         )
 
+    @classmethod
+    def build(
+        cls, start: Tensor, settings: Recipe, models: Mapping[str, Any], generator: torch.Generator | None
+    ) -> Self:
+        """Return `settings.shapes` shapes; on bare paper with a generator, since the shapes are the static."""
+        if generator is not None:
+            start = paper_colour(settings).to(start).expand_as(start)
+        return cls(start, generator=generator, count=settings.shapes)
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""
         return self._paint(self.start)
@@ -75,10 +89,6 @@ class ShapesCanvas(Canvas):
         """Return the shapes painted at another size, (1, 3, height, width)."""
         ground = super().enlarged(self.start, height, width)
         return self._paint(ground)
-
-    def change(self) -> Tensor:
-        """Return how the image differs from the start."""
-        return self.forward() - self.start
 
     @torch.no_grad()
     def project(self, progress: float) -> None:

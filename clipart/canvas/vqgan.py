@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import torch
 from torch import Tensor, nn
 
 from clipart.canvas.base import Canvas
 from clipart.models.vqgan import Vqgan
+from clipart.recipe import Recipe
 
 
 class VqganCanvas(Canvas):
@@ -26,7 +30,8 @@ class VqganCanvas(Canvas):
             over the run. Small parts of 1: it happens at every step.
     """
 
-    pace = 0.4  # a latent has a few codes to go through, where a colour glides
+    needs = ("vqgan",)
+    pace = 0.4  # a latent passes few codes on its way, where a colour has 256 levels
     low: Tensor
     span: Tensor
     middle: Tensor
@@ -40,7 +45,7 @@ class VqganCanvas(Canvas):
         codes: float = 1.0,
         pull: float = 0.0,
     ) -> None:
-        super().__init__(start, decorrelated=False)
+        super().__init__(start)
         self.vqgan, self.pull = vqgan, pull  # no nn.Module, so its weights are no part of the canvas
         codebook = vqgan.codebook
         low, high, middle = codebook.amin(dim=0), codebook.amax(dim=0), codebook.mean(dim=0)
@@ -52,16 +57,20 @@ class VqganCanvas(Canvas):
             latent = torch.lerp(latent, random_codes(vqgan, latent, generator), codes)
         self.latent = nn.Parameter((latent - self.low) / self.span)
 
+    @classmethod
+    def build(
+        cls, start: Tensor, settings: Recipe, models: Mapping[str, Any], generator: torch.Generator | None
+    ) -> Self:
+        """Return the latents of `start`, with the recipe's `codes` and `pull`."""
+        (needed,) = cls.needs
+        return cls(start, models[needed], generator=generator, codes=settings.codes, pull=settings.pull)
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""
         latent = self.low + self.span * self.latent
         latent = latent + (self.vqgan.nearest(latent) - latent).detach()
         height, width = self.size
         return self.vqgan.decode(latent)[..., :height, :width]
-
-    def change(self) -> Tensor:
-        """Return how the image differs from the start."""
-        return self.forward() - self.start
 
     @torch.no_grad()
     def project(self, progress: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from clipart.cli.interrupts import Interrupts
-from clipart.cli.progress import Progress, progress_for
+from clipart.cli.progress import progress_for
 from clipart.cli.sink import Sink
 from clipart.cli.summary import Trace, done_event, summarise
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from clipart.run import Result
 
     Consumer = Callable[[Iterate], None]
-    Job = Callable[[list[Consumer], Callable[[], bool], Callable[[int], None]], Result]
+    Job = Callable[[Recipe, list[Consumer], Callable[[], bool], Callable[[int, int], None]], Result]
 
 STOPPING = "stopping after this step, then saving what there is; once more stops at once"
 DIVERGED = "the optimisation left the numbers. Try a lower --lr, or another --optimizer."
 
 
 def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) -> None:
-    """Run `job(consumers, stop_now, trying)`, show how it goes and what came of it, and exit with its code.
+    """Run `job(settled, consumers, stop_now, trying)`, show its progress and its result, and exit with its code.
 
-    `recipe` is what the progress is measured by; `again` gives the command that repeats the result.
+    `settled` is `recipe` with every value as used; `again` gives the command that repeats the result.
     """
     told, trace = False, Trace()
 
@@ -39,11 +39,11 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
             sink.note(STOPPING, style="yellow")
         return interrupts.stop_now()
 
-    sink.event("start", recipe=recipe.model_dump(mode="json"))
     with Interrupts() as interrupts:
         try:
             with progress_for(sink, recipe) as progress:
-                result = _load_and_run(job, progress, trace, interrupts, stop_now)
+                settled = _load(sink, recipe, interrupts)
+                result = job(settled, [progress, trace], stop_now, progress.trying)
         except KeyboardInterrupt:
             code = interrupts.exit_code or 130
             sink.error("Stopped at once; the files of this run are not complete.", "interrupted", code)
@@ -58,14 +58,15 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
     raise typer.Exit(code)
 
 
-def _load_and_run(
-    job: Job, progress: Progress, trace: Trace, interrupts: Interrupts, stop_now: Callable[[], bool]
-) -> Result:
-    import clipart.run  # noqa: F401 (torch and all: seconds)
+def _load(sink: Sink, recipe: Recipe, interrupts: Interrupts) -> Recipe:
+    """Import what a run needs, which takes seconds, and say with which values it begins."""
+    import clipart.run  # noqa: F401 (torch and all)
 
     if interrupts.stop_now():
         raise KeyboardInterrupt
-    return job([progress, trace], stop_now, progress.trying)
+    settled = recipe.resolve()
+    sink.event("start", recipe=settled.model_dump(mode="json"))
+    return settled
 
 
 def _signal_name(number: int | None) -> str:

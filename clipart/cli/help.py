@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from clipart.cli.options import EVERYDAY, PANELS
+from clipart.cli.options import EVERYDAY, PANELS, line_about
 
 WIDEST = 100  # columns; longer lines are hard to read
 COLUMN = 26  # columns of an option with its value
@@ -54,8 +54,8 @@ def _row(param: Any) -> Row:
     default = param.show_default if isinstance(param.show_default, str) else None
     metavar = "" if param.is_flag else param.metavar or "TEXT"
     flags = tuple(sorted(param.opts, key=lambda flag: flag.startswith("--")))
-    about = ABOUT.get(param.name, param.help or "")
-    return Row(param.name, flags, default or metavar, default is not None, about)
+    words = ABOUT.get(param.name) or line_about(param)
+    return Row(param.name, flags, default or metavar, default is not None, words)
 
 
 def print_help(command: Any, ctx: Any) -> None:

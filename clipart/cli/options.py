@@ -1,20 +1,15 @@
-"""The options of the main job, made from the recipe's schema, and what they say as a recipe and outputs.
-
-An option that is not typed is not passed on, so that a preset's value holds: default < preset < option.
-"""
+"""The options of the main job, made from the recipe's schema, and those that several commands share."""
 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
-from clipart.errors import UsageError
-from clipart.recipe import GROUPS, Recipe, choices, knobs, make_recipe
+from clipart.recipe import GROUPS, choices, knobs, typed_as
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -27,6 +22,9 @@ EVERYDAY = ("preset", "no", "size", "seed", "init", "steps", "until", "output", 
 SHORT = {"steps": "-n"}
 ALSO = {"no": "--negative"}
 NAMED = {"until": "MATCH"}
+CHOICES = (
+    "{choices}"  # stands in the words about an option for the values, which are asked for when it is shown
+)
 METAVARS = {int: "N", float: "X", str: "TEXT"}
 
 
@@ -45,11 +43,18 @@ def option(
     )
 
 
-def _own(kind: Any, *flags: str, **more: Any) -> Any:
-    return Annotated[kind | None, option(*flags, **more)]
+def own(kind: Any, *flags: str, **more: Any) -> Any:
+    """Return the annotated type of an option that is None where it is not typed, or False for a flag."""
+    return Annotated[kind if kind is bool else kind | None, option(*flags, **more)]
 
 
-def _names() -> list[str]:
+def line_about(param: Any) -> str:
+    """Return the line about an option, with the values that there are now: parts may have been added."""
+    words = str(param.help or "")
+    return words.replace(CHOICES, ", ".join(choices(param.name))) if CHOICES in words else words
+
+
+def _presets() -> list[str]:
     from clipart.presets import preset_names
 
     return list(preset_names())
@@ -65,25 +70,27 @@ NoMetadata = Annotated[
 ]
 
 PRESET = "settings to begin with: a name or a TOML file"
+SET = "any setting by its name; a stage's: stages.NAME.KEY (repeatable)"
 SIZE = "width x height in pixels, or one number for both"
 FILM = "film of how it came about: mp4 or none"
 FILM_SECONDS = "length of the film in seconds"
 # Options that are no field of the recipe. The defaults shown are those of `clipart.run.Outputs`, with which
 # tests compare them: importing it here would make the help slow.
 OWN: dict[str, Any] = {
-    "preset": _own(
-        str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_names
+    "preset": own(
+        str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_presets
     ),
-    "size": _own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
-    "output": _own(
+    "set": own(list[str], "--set", about=SET, metavar="NAME=VALUE", panel="Prompt"),
+    "size": own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
+    "output": own(
         Path, "--output", "-o", about="write just the picture, here", metavar="FILE", panel="Output"
     ),
-    "folder": _own(
+    "folder": own(
         Path, "--folder", about="where the run's own folder is made", value="outputs", panel="Output"
     ),
-    "video": _own(Literal["mp4", "none"], "--video", about=FILM, value="mp4", panel="Output"),
-    "fps": _own(int, "--fps", about="frames a second of the film", value=30, min=1, max=120, panel="Output"),
-    "video_seconds": _own(
+    "video": own(Literal["mp4", "none"], "--video", about=FILM, value="mp4", panel="Output"),
+    "fps": own(int, "--fps", about="frames a second of the film", value=30, min=1, max=120, panel="Output"),
+    "video_seconds": own(
         float, "--video-seconds", about=FILM_SECONDS, value=10, min=0.1, max=3600, panel="Output"
     ),
     "no_metadata": NoMetadata,
@@ -92,30 +99,43 @@ OWN: dict[str, Any] = {
     "no_color": NoColor,
 }
 Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="what to draw, in quotes")]
-Source = Annotated[
-    list[str] | None, typer.Argument(metavar="FILE", help="a picture, film or run; then a new prompt")
-]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a run", show_default=False)]
 
 
-def with_options(words: Any = Words) -> Callable[[F], F]:
-    """Give a job `(context, words, **given)` the signature that Typer reads: a parameter for each option."""
-    return lambda job: _with_options(job, words)
+def takes(**options: Any) -> Callable[[F], F]:
+    """Give a job `(context, **given)` the signature that Typer reads: a parameter for each of `options`.
+
+    Each is an annotated type. One that may be None has that for a default, a flag has False, and any other
+    must be typed; so what is None was not typed.
+    """
+
+    def signed(job: F) -> F:
+        annotations: dict[str, Any] = {"context": typer.Context} | options
+        job.__annotations__ = annotations | {"return": None}
+        parameters = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                annotation=annotation,
+                default=_unset(annotation),
+            )
+            for name, annotation in annotations.items()
+        ]
+        vars(job)["__signature__"] = inspect.Signature(parameters, return_annotation=None)
+        return job
+
+    return signed
 
 
-def _with_options(job: F, words: Any) -> F:
-    annotations: dict[str, Any] = {"context": typer.Context, "words": words} | dict(_options())
-    job.__annotations__ = annotations | {"return": None}
-    parameters = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            annotation=annotation,
-            default=inspect.Parameter.empty if name == "context" else False if _is_flag(annotation) else None,
-        )
-        for name, annotation in annotations.items()
-    ]
-    vars(job)["__signature__"] = inspect.Signature(parameters, return_annotation=None)
-    return job
+def _unset(annotation: Any) -> Any:
+    """Return the value of a parameter that is not typed."""
+    kind = next(iter(get_args(annotation)), annotation)
+    return False if kind is bool else None if type(None) in get_args(kind) else inspect.Parameter.empty
+
+
+def recipe_options() -> dict[str, Any]:
+    """Return the options of the main job in the order of their panels: those of the recipe, and OWN."""
+    return dict(_options())
 
 
 def _options() -> Iterator[tuple[str, Any]]:
@@ -129,143 +149,38 @@ def _options() -> Iterator[tuple[str, Any]]:
 
 def _from_field(name: str, field: FieldInfo) -> Any:
     """Return the annotation of the option that sets a field of the recipe."""
-    kind, values, extra = _kind(field), choices(field.annotation), _extra(field)
-    unit = "" if extra["unit"] in str(field.description).split() else extra["unit"]
-    metavar = NAMED.get(name) or METAVARS.get(kind[0], "TEXT")
-    if unit == "file" or unit.isupper():
-        metavar, unit = unit.upper(), ""
-    about = field.description or ""
-    if values:
-        about += f" ({', '.join(values)})" if ":" in about or ";" in about else f": {', '.join(values)}"
-    return Annotated[
-        (Literal[values] if values else list[str] if kind == (str, ...) else kind[0]) | None,
-        option(
-            *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
-            about=f"{about}, {unit}" if unit else about,
-            value=_shown(field.default),
-            metavar=metavar,
-            panel=extra["group"],
-            hidden=name in ("width", "height"),
-        ),
-    ]
+    (kind, many), extra = typed_as(name), _extra(field)
+    metavar = NAMED.get(name) or METAVARS[kind]
+    if extra["unit"] == "file" or extra["unit"].isupper():
+        metavar = extra["unit"].upper()
+    return own(
+        list[str] if many else kind,
+        *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
+        about=_about_field(name, field),
+        value=_shown(field.default, "," if extra["joined"] else " "),
+        metavar=metavar,
+        panel=extra["group"],
+        hidden=name in ("width", "height"),
+        autocompletion=(lambda: list(choices(name))) if choices(name) else None,
+    )
 
 
-def _kind(field: FieldInfo) -> tuple[Any, ...]:
-    """Return the type of a field's value: (int,), (str, ...) for many, and so on."""
-    annotation: Any = field.annotation
-    if get_origin(annotation) is tuple:
-        return get_args(annotation)
-    return tuple(each for each in get_args(annotation) if each is not type(None)) or (annotation,)
+def _about_field(name: str, field: FieldInfo) -> str:
+    """Return what a field of the recipe does, its values if there is a list of them, and its unit."""
+    words, unit = field.description or "", str(_extra(field)["unit"])
+    if choices(name):
+        words += f" ({CHOICES})" if ":" in words or ";" in words else f": {CHOICES}"
+    plain = not unit or unit in words.split() or unit == "file" or unit.isupper()
+    return words if plain else f"{words}, {unit}"
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
-def _shown(default: Any) -> str | None:
+def _shown(default: Any, between: str) -> str | None:
     if isinstance(default, float):
         return f"{default:g}"
     if isinstance(default, tuple):
-        return " ".join(default) or None
+        return between.join(default) or None
     return None if default is None else str(default)
-
-
-def _is_flag(annotation: Any) -> bool:
-    return get_args(annotation)[:1] == (bool,)
-
-
-def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
-    """Return the recipe that the prompt and the options ask for, a preset's settings under the options.
-
-    Raises:
-        UsageError: saying what to type instead.
-    """
-    from clipart import prompt as prompts
-
-    prompt = one_prompt(words)
-    prompts.parse(prompt)  # first, as its message points at the character
-    settings = typed_settings(given) | read_size(given)
-    recipe = make_recipe(_with_preset(given.get("preset"), settings | {"prompt": prompt}))
-    prompts.parse(recipe.prompt, no=recipe.no)
-    return recipe
-
-
-def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of the recipe that were typed."""
-    return {name: given[name] for name in knobs() if given.get(name) is not None}
-
-
-def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
-    """Return the prompt among the arguments.
-
-    Raises:
-        UsageError: there is none, or it was not put in quotes.
-    """
-    if not words:
-        raise UsageError(f'There is no prompt. Say what to draw, for example: {command} "apple:: tart::"')
-    if len(words) > 1:
-        joined = " ".join(words)
-        raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
-    return words[0]
-
-
-def _with_preset(name: str | None, typed: dict[str, Any]) -> dict[str, Any]:
-    if name is None:
-        return typed
-    from clipart.presets import apply, load_preset
-
-    return apply(load_preset(name), typed)
-
-
-_SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")
-
-
-def read_size(given: dict[str, Any]) -> dict[str, int]:
-    """Read `--size`: 512x384, or 512 for a square.
-
-    Raises:
-        UsageError: it is neither, or a side is out of range, or it is given twice.
-    """
-    size = given.get("size")
-    if size is None:
-        return {}
-    if given.get("width") is not None or given.get("height") is not None:
-        raise UsageError("--size sets the width and the height. Type either --size, or --width and --height.")
-    lowest, highest = bounds("width")
-    found = _SIZE.fullmatch(size.strip())
-    sides = (int(found[1]), int(found[2] or found[1])) if found else ()
-    if not sides or not all(lowest <= side <= highest for side in sides):
-        raise UsageError(
-            f"--size {size[:20]}: no such size. Type width x height such as 512x384, or one number for both; "
-            f"each from {lowest} to {highest} pixels."
-        )
-    return dict(zip(("width", "height"), sides, strict=True))
-
-
-def bounds(name: str) -> tuple[Any, Any]:
-    """Return the lowest and the highest value of a field of the recipe, None where there is no bound."""
-    metadata = knobs()[name].metadata
-    lowest = next((getattr(each, "ge", None) for each in metadata if hasattr(each, "ge")), None)
-    highest = next((getattr(each, "le", None) for each in metadata if hasattr(each, "le")), None)
-    return lowest, highest
-
-
-def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
-    """Return where the run's files go, as arguments of `clipart.run.Outputs`.
-
-    Raises:
-        UsageError: options contradict each other.
-    """
-    file: Path | None = given.get("output")
-    names = ("folder", "video", "fps", "video_seconds")
-    chosen: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
-    plain = {"metadata": False} if given.get("no_metadata") else {}
-    if file is None:
-        return chosen | plain
-    if file.is_dir():
-        example = file / "apple.png"
-        raise UsageError(f"--output {file} is a folder. Type a file such as {example}, or --folder {file}.")
-    if chosen and chosen != {"video": "none"}:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
-        raise UsageError(f"--output writes just the picture: leave it out, or leave out {flags}.")
-    return {"folder": None, "file": file, "video": "none"} | plain

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from clipart.cli.sink import Sink
     from clipart.iterates import Check, Iterate, Reading
-    from clipart.recipe import Recipe, Target
+    from clipart.recipe import Recipe
+    from clipart.target import Target
 
 INTERVAL = 0.1  # seconds between two drawings of the bar
 WIDEST = 90  # columns of the bars
@@ -31,8 +32,8 @@ class Progress:
     def __call__(self, iterate: Iterate) -> None:
         """Take in the state of the run."""
 
-    def trying(self, start: int) -> None:
-        """Take in which of the starts, from 1, is tried now."""
+    def trying(self, start: int, starts: int) -> None:
+        """Take in which of the starts, from 1, is tried now, and how many there are."""
 
     def __enter__(self) -> Self:
         return self
@@ -101,12 +102,12 @@ class Bar(Progress):
 
     def __enter__(self) -> Self:
         self._live.start()
-        self._live.update(_status(f"loading {' and '.join(self.recipe.clip)}"), refresh=True)
+        self._live.update(_status(f"loading {' and '.join(map(str, self.recipe.clip))}"), refresh=True)
         return self
 
-    def trying(self, start: int) -> None:
+    def trying(self, start: int, starts: int) -> None:
         """Draw which start is tried."""
-        self._live.update(_status(f"trying start {start} of {self.recipe.tries}"), refresh=True)
+        self._live.update(_status(f"trying start {start} of {starts}"), refresh=True)
 
     def __call__(self, iterate: Iterate) -> None:
         """Draw, unless that was done just now."""
@@ -147,9 +148,9 @@ class Events(Progress):
         self.sink, self.recipe = sink, recipe
         self._latest: Check | None = None
 
-    def trying(self, start: int) -> None:
+    def trying(self, start: int, starts: int) -> None:
         """Write a line for this start."""
-        self.sink.event("trying", start=start, starts=self.recipe.tries)
+        self.sink.event("trying", start=start, starts=starts)
 
     def __call__(self, iterate: Iterate) -> None:
         """Write a line if this look is a new one."""
@@ -194,7 +195,7 @@ def draw(iterate: Iterate, pace: Pace) -> RenderableType:
     words = "   ".join([f"step {iterate.step}/{iterate.steps}{stage}", *_speed(pace)])
     bar = ProgressBar(total=1, completed=pace.done, complete_style="cyan", finished_style="cyan")
     head.add_row(bar, Text("cleaning up, writing the files" if iterate.stop else words))
-    bars = Group(head, parts(iterate.check, pace.recipe.target, most=MOST_PARTS))
+    bars = Group(head, parts(iterate.check, pace.recipe.until, most=MOST_PARTS))
     return Narrow(bars)
 
 

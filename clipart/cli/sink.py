@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from clipart.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, RenderableType
 
+CHECK = "CLIPART_CHECK_EVENTS"  # set in the tests: an event that is not in the table is an error
 Mode = Literal["human", "json", "quiet"]
 
 
@@ -51,16 +54,27 @@ class Sink:
                 self.out.print(renderable, soft_wrap=isinstance(renderable, str) or _is_text(renderable))
 
     def event(self, event: str, **data: Any) -> None:
-        """Print one JSON line, at once, so that a program can follow."""
+        """Print one JSON line, at once, so that a program can follow; `clipart.cli.events` has its keys."""
+        if self.mode != "json" and CHECK not in os.environ:
+            return
+        line = _plain({"event": event} | data)
+        if CHECK in os.environ:
+            from clipart.cli.events import check
+
+            check(line)
         if self.mode == "json":
-            line = json.dumps(_plain({"event": event} | data), allow_nan=False)
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
             sys.stdout.flush()
 
     def brief(self, text: str) -> None:
         """Print the one line that quiet mode is for."""
         if self.mode == "quiet":
             sys.stdout.write(text + "\n")
+
+    def file(self, path: Path) -> None:
+        """Print the path of a file that was made, for people and in quiet mode."""
+        self.show(str(path))
+        self.brief(str(path))
 
     def note(self, text: str, style: str = "dim") -> None:
         """Tell a person something on stderr."""

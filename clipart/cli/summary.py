@@ -21,7 +21,7 @@ LEAST = 0.1  # a match that is never higher than this is drawn low
 
 def stop_reason(result: Result, signal_name: str = "Ctrl-C") -> str:
     """Return in words what ended the run."""
-    recipe, target = result.recipe, result.recipe.target
+    recipe, target = result.recipe, result.recipe.until
     goal = "" if target is None else percent(target.value) if target.percent else f"cosine {target.value:g}"
     missed = f", before every part reached {goal}" if goal else ""
     return {
@@ -82,12 +82,12 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
     ]
     if result.stop == "interrupted" and "log" in result.paths:
         rows.append(("go on", shlex.join(["clipart", "resume", str(result.paths["log"].parent)])))
-    rows.insert(0, ("judge", result.recipe.judged_by))
+    rows.insert(0, ("judge", str(result.recipe.judge)))
     if trace:
         rows.insert(0, ("match", trace))
     styles = {"picture": "bold cyan", "again": "green", "go on": "green"}
     lines = [Text.assemble((f" {n:<8} ", "dim"), (value, styles.get(n, ""))) for n, value in rows]
-    return ["", Narrow(parts(result.check, result.recipe.target)), "", *lines, ""]
+    return ["", Narrow(parts(result.check, result.recipe.until)), "", *lines, ""]
 
 
 def done_event(result: Result, exit_code: int, again: str) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from clipart.critic.source import Source, find_source, find_tokenizer
 from clipart.critic.texts import encode
 from clipart.device import pick_dtype
-from clipart.errors import ModelError, UsageError
+from clipart.errors import ModelError
+from clipart.models.source import Source, find_source, find_tokenizer
 from clipart.models.weights import SAFE, read_tensors
 from clipart.prompt import Part
 
@@ -82,7 +82,7 @@ class Clip:
 
 
 def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
-    """Load the CLIP called `name`, in a notation of `clipart.critic.source`; it is never fetched here.
+    """Load the CLIP called `name`, in a notation of `clipart.models.spec`; it is never fetched here.
 
     Raises:
         ModelError: the model is not there, or does not fit its own description.
@@ -147,24 +147,6 @@ def _quietly() -> Iterator[None]:
     finally:
         logging.disable(before)
         root.removeHandler(silence)
-
-
-def split_weight(spec: str) -> tuple[str, float]:
-    """Split `NAME[::WEIGHT]` as `--clip` takes it; the weight is 1 if not given.
-
-    Raises:
-        UsageError: the weight is no number above 0.
-    """
-    name, _, weight = spec.partition("::")
-    try:
-        value = float(weight) if weight else 1.0
-    except ValueError:
-        value = 0.0
-    if not name or not 0 < value < float("inf"):
-        raise UsageError(
-            f"--clip {spec}: a weight is a number above 0. Type for example --clip {name or 'tiny'}::0.5."
-        )
-    return name, value
 
 
 def tokens(name: str, text: str) -> tuple[list[str], int]:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from clipart.critic.clip import Clip
-from clipart.critic.layout import Layout
 from clipart.critic.rivals import rivals
 from clipart.critic.views import placed, whole
 from clipart.iterates import Check, Reading
+from clipart.layout import Layout
 from clipart.prompt import Prompt
 
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from clipart.canvas.base import clamp_with_grad
 from clipart.critic.clip import Clip
-from clipart.critic.layout import Layout
-from clipart.critic.regularisers import REGULARISERS
+from clipart.critic.places import attention
+from clipart.critic.regularisers import REGULARISERS, Term, build_terms
 from clipart.critic.rivals import rivals
 from clipart.critic.views import Views
+from clipart.layout import Layout
 from clipart.prompt import Prompt, numbered
 from clipart.recipe import Recipe
 
@@ -94,6 +95,16 @@ class Objective:
             shares = torch.tensor(prompt.shares(), device=clip.device)
             found = _distance(distance, clip, prompt, texts, shares)
             self.terms.append(TextTerm(clip, weight / total, texts, shares, found))
+        self._built: tuple[tuple[object, ...], list[Term]] = ((), [])
+
+    def regularisers(self, image: Tensor, settings: Recipe) -> list[Term]:
+        """Return the regularisers of `settings` for images like `image`; they are built anew where either changes."""
+        weights = [getattr(settings, name) for name in REGULARISERS]
+        key = (*weights, settings.paper, image.shape[-2:], image.device)
+        if self._built[0] != key:
+            height, width = image.shape[-2:]
+            self._built = key, build_terms(settings, self.layout.count, height, width, image.device)
+        return self._built[1]
 
     def gradient(self, image: Tensor, views: Views, settings: Recipe) -> tuple[Tensor, dict[str, float]]:
         """Return the gradient on `image` (1, 3, height, width), and the losses by name.
@@ -104,40 +115,55 @@ class Objective:
         leaf = image.detach().requires_grad_()
         losses: dict[str, float] = {}
         total = 0.0
+        names = numbered([part.text for part in self.prompt.parts])
         for term in self.terms:
             distances = torch.zeros_like(term.shares)
             for found in self._distances(term, leaf, views, settings.chunk):
-                torch.autograd.backward(term.weight * (term.shares * found).sum())
-                distances += found.detach()
+                torch.autograd.backward(term.weight * (term.shares * found[0]).sum())
+                distances += found[0].detach()
             total += term.weight * float((term.shares * distances).sum())
-            names = numbered([part.text for part in self.prompt.parts])
             for text, value in zip(names, distances.tolist(), strict=True):
                 losses[f"{term.clip.name}/{text}"] = value
-        for name, regulariser in REGULARISERS.items():
-            weight: float = getattr(settings, name)
-            if weight > 0:
-                value = regulariser(leaf, settings, self.layout.count)
-                torch.autograd.backward(weight * value)
-                losses[name] = float(value.detach())
-                total += weight * losses[name]
+        for regulariser in self.regularisers(leaf, settings):
+            value = regulariser.loss(leaf)
+            torch.autograd.backward(regulariser.weight * value)
+            losses[regulariser.name] = float(value.detach())
+            total += regulariser.weight * losses[regulariser.name]
         assert leaf.grad is not None  # noqa: S101 (there is always a text term)
         return leaf.grad, losses | {"total": total}
 
     @torch.no_grad()
-    def loss(self, image: Tensor, views: Views, chunk: int = 0) -> float:
-        """Return the text loss of `image` (1, 3, height, width), regularisers left out."""
-        return sum(
-            term.weight * float((term.shares * found).sum())
-            for term in self.terms
-            for found in self._distances(term, image, views, chunk)
-        )
+    def score(self, images: Tensor, views: Views, settings: Recipe, *, whole: bool = True) -> list[float]:
+        """Return the loss of each of `images` (n, 3, height, width) in the same views, without a gradient.
 
-    def _distances(self, term: TextTerm, image: Tensor, views: Views, chunk: int) -> Iterator[Tensor]:
-        """Yield for each chunk of `views` its part in the mean distances to the parts of the prompt, (m,)."""
-        attention = self.layout.attention(views.place)
-        chunk = chunk or max(1, _PIXELS_AT_ONCE // term.clip.side**2)
+        It is the number that `gradient` calls "total"; with `whole` False the regularisers are left out. Images are
+        scored together as far as their views, together, are no more than are held in memory for one.
+        """
+        at_once = max(1, min(settings.chunk or self._chunk(term) for term in self.terms) // len(views))
+        totals = []
+        for group in torch.split(images, at_once):
+            found = torch.zeros(len(group))
+            for term in self.terms:
+                for distances in self._distances(term, group, views, settings.chunk):
+                    found += term.weight * (term.shares * distances).sum(dim=1).cpu()
+            if whole:
+                for each in self.regularisers(group, settings):
+                    found += (
+                        each.weight * torch.stack([each.loss(image) for image in torch.split(group, 1)]).cpu()
+                    )
+            totals += found.tolist()
+        return totals
+
+    def _distances(self, term: TextTerm, images: Tensor, views: Views, chunk: int) -> Iterator[Tensor]:
+        """Yield for each chunk of `views` its part in the mean distances of images to the parts, (images, parts)."""
+        shares, chunk = attention(self.layout, views.place), chunk or self._chunk(term)
         for first in range(0, len(views), chunk):
             some = slice(first, first + chunk)
-            seen = views[some].render(clamp_with_grad(image), term.clip.side)
-            found = term.distance(term.clip.encode_images(seen), term.texts)
-            yield (attention[some].to(found) * found).sum(dim=0)
+            seen = [
+                views[some].render(clamp_with_grad(image), term.clip.side) for image in torch.split(images, 1)
+            ]
+            found = term.distance(term.clip.encode_images(torch.cat(seen)), term.texts)
+            yield (shares[some].to(found) * found.view(len(images), -1, found.shape[1])).sum(dim=1)
+
+    def _chunk(self, term: TextTerm) -> int:
+        return max(1, _PIXELS_AT_ONCE // term.clip.side**2)

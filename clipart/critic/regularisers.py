@@ -1,60 +1,98 @@
 """Regularisers: small losses on the whole image that say nothing of the prompt.
 
-Each takes the canvas as it is, (1, 3, height, width) RGB and not yet clamped, the settings in force, and how
-many places the layout has, and returns a scalar.
+A term is built once, with its weight and all that it compares with, and is called with the image alone:
+(1, 3, height, width) RGB, not yet clamped, to a scalar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from clipart.canvas.start import paper_colour
-from clipart.critic.layout import places
+from clipart.critic.places import places
 from clipart.recipe import Recipe
 
+REGULARISERS = ("tv", "range", "saturation", "ink", "margin")  # their weights are settings of these names
 _MARGIN = 0.2  # of each side
 
 
-def total_variation(image: Tensor, _: Recipe, __: int) -> Tensor:
+@dataclass(frozen=True)
+class Term:
+    """A loss on the image, called `name` in the log, that counts `weight` times."""
+
+    name: str
+    weight: float
+    loss: Callable[[Tensor], Tensor]
+
+
+def build_terms(settings: Recipe, count: int, height: int, width: int, device: torch.device) -> list[Term]:
+    """Return the terms that have a weight in `settings`, for a canvas of this size with `count` places."""
+    paper = paper_colour(settings).to(device)
+    losses: dict[str, Callable[[Tensor], Tensor]] = {
+        "tv": total_variation,
+        "range": out_of_range,
+        "saturation": saturation,
+        "ink": Ink(paper),
+        "margin": Margin(paper, count, height, width),
+    }
+    terms = [Term(name, getattr(settings, name), loss) for name, loss in losses.items()]
+    return [term for term in terms if term.weight > 0]
+
+
+def total_variation(image: Tensor) -> Tensor:
     """Mean squared difference of neighbours, the L2 total variation of Mahendran and Vedaldi (2015)."""
     rows, columns = image.diff(dim=2), image.diff(dim=3)
     return rows.square().mean() + columns.square().mean()
 
 
-def out_of_range(image: Tensor, _: Recipe, __: int) -> Tensor:
+def out_of_range(image: Tensor) -> Tensor:
     """Mean squared distance from [0, 1], what no screen can show (Crowson's range loss)."""
     return (image - image.clamp(0, 1)).square().mean()
 
 
-def saturation(image: Tensor, _: Recipe, __: int) -> Tensor:
+def saturation(image: Tensor) -> Tensor:
     """Mean squared distance of each pixel from its own grey."""
     return (image - image.mean(dim=1, keepdim=True)).square().mean()
 
 
-def ink(image: Tensor, settings: Recipe, _: int) -> Tensor:
-    """Mean distance from the colour of the paper: what is drawn has to be worth its ink.
+class Ink:
+    """Mean distance from the colour of the paper, (1, 3, 1, 1).
 
     Being an L1 distance it keeps what helps and lets go of what hardly does, so that the paper stays clean.
     """
-    return (image - paper_colour(settings).to(image)).abs().mean()
+
+    def __init__(self, paper: Tensor) -> None:
+        self.paper = paper
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the loss of `image`."""
+        return (image - self.paper).abs().mean()
 
 
-def margin(image: Tensor, settings: Recipe, count: int) -> Tensor:
-    """Mean squared distance from the colour of the paper, weighted by nearness to the edge of a place.
+class Margin:
+    """Mean squared distance from the colour of the paper, (1, 3, 1, 1), weighted by nearness to the edge of a place.
 
     The weight rises from 0 at `_MARGIN` of each side of one of the `count` places to 1 at its edge and
     beyond. What is kept off the edge closes into ONE thing in the middle; without it, a CLIP is content with
     parts of things that run out of the sheet.
     """
-    height, width = image.shape[-2:]
-    maps = places(count, height, width).maps.to(image)
-    rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
-    columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
-    weight = 1 - torch.einsum("nh,nw->hw", rows, columns)  # places do not overlap: of the terms one counts
-    return (weight * (image - paper_colour(settings).to(image)).square()).mean()
+
+    def __init__(self, paper: Tensor, count: int, height: int, width: int) -> None:
+        self.paper = paper
+        maps = places(count, height, width).maps.to(paper)
+        rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
+        columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
+        self.weight = 1 - torch.einsum(
+            "nh,nw->hw", rows, columns
+        )  # places do not overlap: of the terms one counts
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the loss of `image`."""
+        return (self.weight * (image - self.paper).square()).mean()
 
 
 def _nearness(length: int, extent: Tensor, middle: Tensor) -> Tensor:
@@ -66,12 +104,3 @@ def _nearness(length: int, extent: Tensor, middle: Tensor) -> Tensor:
     at = (2 * torch.arange(length, device=extent.device) + 1) / length - 1
     inside = (1 - (at - middle[:, None]).abs() / extent[:, None]) / 2
     return (1 - inside / _MARGIN).clamp(0, 1)
-
-
-REGULARISERS: dict[str, Callable[[Tensor, Recipe, int], Tensor]] = {
-    "tv": total_variation,
-    "range": out_of_range,
-    "saturation": saturation,
-    "ink": ink,
-    "margin": margin,
-}

@@ -17,7 +17,7 @@ from kornia.geometry.transform import get_perspective_transform, homography_warp
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from clipart.critic.layout import places
+from clipart.critic.places import places
 from clipart.recipe import Recipe
 from clipart.rng import Streams
 

@@ -1,10 +1,11 @@
-"""Few flat colours with crisp edges, as if cut from paper or printed by hand."""
+"""Few flat colours with sharp edges, like paper that was cut, or a screen print."""
 
 from __future__ import annotations
 
 from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 
+from clipart.finish.clean import clean
 from clipart.pictures import from_pil, to_pil
 
 COLOURS = 8
@@ -15,11 +16,12 @@ MODE = 7  # pixels; the commonest colour around wins, so that borders lose their
 
 
 def flat(image: Tensor) -> Tensor:
-    """Return `image`, (3, H, W) RGB in [0, 1], in `COLOURS` flat colours with smooth outlines.
+    """Return `image`, (3, H, W) RGB in [0, 1], cleaned and in `COLOURS` flat colours with smooth outlines.
 
-    Enlarged, blurred a little, reduced to a palette (Pillow's median cut, then k-means), cleaned by a mode
+    Cleaned as `clean` does it, enlarged, blurred a little, reduced to a palette (Pillow's median cut, then k-means), cleaned by a mode
     filter, and made small again, which smooths the outlines.
     """
+    image = clean(image)
     height, width = image.shape[1:]
     times = max(1, min(4, LARGEST // max(height, width)))
     large = to_pil(image).resize((width * times, height * times), Image.Resampling.BICUBIC)
@@ -29,5 +31,5 @@ def flat(image: Tensor) -> Tensor:
         .enhance(SATURATION)
         .quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=3, dither=Image.Dither.NONE)
     )
-    clean = few.convert("RGB").filter(ImageFilter.ModeFilter(MODE))
-    return from_pil(clean.resize((width, height), Image.Resampling.LANCZOS))
+    plain = few.convert("RGB").filter(ImageFilter.ModeFilter(MODE))
+    return from_pil(plain.resize((width, height), Image.Resampling.LANCZOS))

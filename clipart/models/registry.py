@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,9 @@ class Entry:
         architecture: open_clip's model, empty if the repository has an open_clip_config.json that says it.
         revision: the commit or branch that is fetched, None for the newest at the first time.
         sha256: of the weights, None if it is to be recorded at the first use.
-        megabytes: about what is downloaded, 0 if that is not known.
+        megabytes: about what is downloaded, or what it takes in the package; 0 if that is not known.
+        sees: which of the table's traits it has, so what it wants of a run where nobody says otherwise.
+        default: it is taken where no model of its kind is named.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Entry:
     about: str = ""
     revision: str | None = None
     sha256: str | None = None
+    sees: str = "photographs"
+    default: bool = False
 
     @property
     def embedded(self) -> bool:
@@ -54,11 +58,66 @@ class Entry:
         return f"https://huggingface.co/{self.repo}"
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What CLIPs of one sort want of a run where nobody says otherwise.
+
+    Attributes:
+        layout, distance, starts: values of those settings of a recipe.
+        judges: which models judge such critics, the first that does not climb itself; where there is none,
+            the first critic does.
+    """
+
+    layout: str
+    distance: str
+    starts: int
+    judges: tuple[str, ...] = ()
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / "registry.toml").read_text(encoding="utf-8"))
+
+
 @cache
 def entries() -> tuple[Entry, ...]:
     """Return the models of the table."""
-    table = tomllib.loads((Path(__file__).parent / "registry.toml").read_text(encoding="utf-8"))["models"]
-    return tuple(Entry(architecture=each["name"].rpartition("/")[0], **each) for each in table)
+    return tuple(Entry(architecture=each["name"].rpartition("/")[0], **each) for each in _table()["models"])
+
+
+@cache
+def sorts() -> dict[str, Traits]:
+    """Return the traits of the table by the name that an entry's `sees` has."""
+    found = _table()["traits"].items()
+    return {name: Traits(**{**each, "judges": tuple(each.get("judges", ()))}) for name, each in found}
+
+
+def default(kind: str) -> str:
+    """Return the name of the model that is taken where none of its `kind`, "clip" or "vqgan", is named."""
+    return next(entry.name for entry in entries() if entry.kind == kind and entry.default)
+
+
+def traits(names: Iterable[str]) -> Traits:
+    """Return what critics called `names` want: what all of them see, else what a model of photographs wants."""
+    seen = {_sees(name) for name in names}
+    return sorts()[seen.pop() if len(seen) == 1 else Entry.sees]
+
+
+def judge_of(names: Sequence[str]) -> str:
+    """Return the name of the CLIP that judges what critics called `names` climb.
+
+    That is the first critic that knows photographs, since no embedded judge knows them; where all critics are
+    embedded, the first of their sort's judges that did not climb.
+    """
+    for name in names:
+        if not sorts()[_sees(name)].judges:
+            return name
+    judges = sorts()[_sees(names[0])].judges
+    return next((name for name in judges if name not in names), judges[0])
+
+
+def _sees(name: str) -> str:
+    return next((entry.sees for entry in entries() if entry.name == name), Entry.sees)
 
 
 def find(name: str) -> Entry:

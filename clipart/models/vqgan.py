@@ -21,7 +21,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipart.device import pick_dtype
 from clipart.errors import ModelError
-from clipart.models import embedded
+from clipart.models import embedded, registry
+from clipart.models.spec import ModelSpec
 
 METADATA = "clipart.vqgan"  # the key of the configuration in a file's metadata
 _DISTANCES_AT_ONCE = 2**24  # entries of the table of distances from latents to codes, 64 MiB
@@ -173,16 +174,17 @@ class Vqgan:
 
 
 def vqgan_file(name: str | None) -> Path:
-    """Return the file that `name` means, there or not; None is the embedded one.
+    """Return the file that `name` means, there or not: an embedded one's name, or a path; None: the default.
 
     Raises:
         ModelError: the package is incomplete.
     """
-    return embedded.weights(embedded.VQGAN) if name is None else Path(name)
+    spec = ModelSpec(name or registry.default("vqgan"), "vqgan")
+    return embedded.weights(spec.name) if spec.place == "name" else spec.path
 
 
 def load_vqgan(name: str | None, device: torch.device, precision: str = "auto") -> Vqgan:
-    """Load a VQGAN from the file `name`, as `clipart models convert` wrote it; None is the embedded one.
+    """Load a VQGAN: an embedded one by name, or a file that `clipart models convert` wrote; None: the default.
 
     Raises:
         ModelError: there is no such file, or it is no VQGAN, or does not fit its own description.

@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from clipart.canvas import CANVASES
+from clipart.canvas.pixel import PixelCanvas
 from clipart.errors import ClipartError, UsageError
 from clipart.files import atomic, explain
 from clipart.iterates import StopReason
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from clipart.iterates import Iterate
     from clipart.session import Session
 
-FORMAT = 2
+FORMAT = 3
+READS = (2, 3)  # docs/formats.md says what changed
 FOLDER = "checkpoints"
 KEPT = 2
 GAP = 5.0  # seconds from one checkpoint to the next, at least
@@ -194,23 +197,25 @@ def load(path: Path) -> Checkpoint:
     try:
         with safe_open(path, "pt") as file:
             header = json.loads((file.metadata() or {})[_KEY])
-            if header["format"] != FORMAT:
+            if header["format"] not in READS:
                 wrote = header.get("versions", {}).get("clipart", "unknown")
                 raise ClipartError(
-                    f"{path}: a checkpoint of format {header['format']!r}; this clipart reads {FORMAT}. "
+                    f"{path}: a checkpoint of format {header['format']!r}; this clipart reads {READS[0]} to {FORMAT}. "
                     f"Go on with the version that wrote it: {wrote}."
                 )
+            recipe, step = make_recipe(header["recipe"]), int(header["step"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
             return Checkpoint(
                 path=path,
-                step=int(header["step"]),
-                recipe=make_recipe(header["recipe"]),
+                step=step,
+                recipe=recipe,
                 stop=_stop(header["stop"]),
                 outputs=_outputs(header.get("outputs", {})),
                 models=dict(header.get("models", {})),
                 versions=dict(header["versions"]),
                 device=str(header["device"]),
                 threads=int(header["threads"]),
-                tensors={key: file.get_tensor(key) for key in file.keys()},  # noqa: SIM118 (not a dict)
+                tensors=_of_2(tensors, recipe.at(max(1, step))) if header["format"] == 2 else tensors,
             )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise ClipartError(f"{path}: a checkpoint that cannot be read ({error}).") from error
@@ -236,16 +241,27 @@ def _outputs(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name, kind in kinds.items() if isinstance(values.get(name), kind)}  # type: ignore[arg-type]
 
 
-def restore(session: Session, checkpoint: Checkpoint) -> None:
-    """Put a fresh session of the checkpoint's recipe into its state.
+def _of_2(tensors: Mapping[str, Tensor], settings: Recipe) -> dict[str, Tensor]:
+    """Return the tensors of format 2 under their names of today; all canvases had a matrix of colours then."""
+    renamed = {re.sub(r"^proposer/", "process/", name): value for name, value in tensors.items()}
+    if not issubclass(CANVASES[settings.canvas], PixelCanvas):
+        renamed.pop("process/canvas/to_rgb", None)
+    return renamed
+
+
+def restore(checkpoint: Checkpoint, recipe: Recipe) -> Session:
+    """Return the session of `recipe`, the checkpoint's own or one with more steps, in the checkpoint's state.
 
     Raises:
+        UsageError, ModelError: the recipe does not fit this machine.
         ClipartError: the tensors are not those of such a session.
     """
+    from clipart.session import Session, StateError
+
     try:
-        session.load(dict(checkpoint.tensors))
-    except (KeyError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ClipartError(f"{checkpoint.path}: it does not fit its own recipe ({reason}).") from error
+        session = Session.restore(dict(checkpoint.tensors), recipe)
+    except StateError as error:
+        raise ClipartError(f"{checkpoint.path}: it does not fit its own recipe ({error}).") from error
     if session.step != checkpoint.step or not 0 <= session.step <= checkpoint.recipe.steps:
         raise ClipartError(f"{checkpoint.path}: it does not fit its own recipe (step {session.step}).")
+    return session

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from clipart.errors import UsageError
 from clipart.files import atomic, require_space, require_writable
-from clipart.finish import finish
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
@@ -27,6 +26,7 @@ from clipart.record.video import require_encoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
     from clipart.session import Session
 
@@ -78,20 +78,19 @@ class Record:
         """Seconds spent on trajectory and checkpoints so far."""
         return sum(each.seconds for each in (self.recorder, self.checkpointer) if each is not None)
 
-    def finish(self, last: Iterate) -> tuple[Image, dict[str, Path]]:
-        """Clean the last image up and write the picture and the video."""
-        cleaned = finish(last.image, self.recipe.finish, self.recipe.upscale)
+    def complete(self, finished: Tensor) -> tuple[Image, dict[str, Path]]:
+        """Write the picture `finished`, (3, H, W) RGB in [0, 1], and the video that ends on it."""
         texts = tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
         if "picture" in self.paths:
-            save_png(cleaned, self.paths["picture"], texts)
+            save_png(finished, self.paths["picture"], texts)
         if "video" in self.paths:
             if self.recorder is not None:
                 self.recorder.close()
             ease = 1.0 if self.recipe.moves else EASE  # a camera goes evenly
             film = Film(self.outputs.fps, self.outputs.video_seconds, ease=ease)
             trajectory = open_trajectory(self.paths["video"].parent)
-            render(trajectory, self.paths["video"], film, cleaned, texts)
-        return to_pil(cleaned), self.paths
+            render(trajectory, self.paths["video"], film, finished, texts)
+        return to_pil(finished), self.paths
 
     def rescue(self, last: Iterate) -> None:
         """Save the picture as it is, after something went wrong."""

@@ -16,13 +16,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from clipart.canvas import CANVASES
 from clipart.errors import UsageError
-from clipart.models.registry import HUB
+from clipart.models.needed import FILES
 from clipart.presets import load_recipe
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.tags import OURS, THEIRS, XMP, read_tags
 
-FORMAT = 1
+FORMAT = 2
+READS = (1, 2)  # docs/formats.md says what changed
 MAX_LINES = 8  # of what is wrong with a recipe
 PACKAGES = ("clipart", "torch", "open_clip_torch", "kornia")
 # IPTC's word for what this is: https://cv.iptc.org/newscodes/digitalsourcetype/
@@ -76,20 +78,18 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
     Raises:
         ModelError: one is not on this machine.
     """
-    from clipart.critic.clip import split_weight
-    from clipart.critic.source import find_source
     from clipart.files import sha256
+    from clipart.models.source import find_source
 
-    names = [split_weight(spec)[0] for spec in recipe.clip] + [recipe.judged_by]
+    recipe = recipe.resolve()
     hashes = {}
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys([*(spec.name for spec in recipe.clip), str(recipe.judge)]):
         source = find_source(name)
         hashes[name] = source.digest or sha256(source.weights)
-    if "vqgan" in {recipe.canvas, *(stage.canvas for stage in recipe.stages)}:
-        from clipart.models.vqgan import vqgan_file
-
-        path = vqgan_file(recipe.vqgan)
-        hashes[f"vqgan {path.name}"] = sha256(path)
+    canvases = dict.fromkeys([recipe.canvas, *(stage.canvas for stage in recipe.stages if stage.canvas)])
+    for need in dict.fromkeys(name for canvas in canvases for name in CANVASES[canvas].needs):
+        path = FILES[need](recipe)
+        hashes[f"{need} {path.name}"] = sha256(path)
     return hashes
 
 
@@ -99,14 +99,14 @@ def infotext(origin: Origin) -> str:
     lines = [" ".join(recipe.prompt.split())]
     if recipe.no:
         lines.append(f"Negative prompt: {' '.join(', '.join(recipe.no).split())}")
-    first = recipe.clip[0]
+    clips = [str(spec) for spec in recipe.clip]
     values = {
         "Steps": recipe.steps,
-        "Sampler": recipe.at(recipe.steps).method,
+        "Sampler": recipe.at(recipe.steps).optimizer,
         "Seed": recipe.seed,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": next(iter(origin.models.values()), "")[:10],
-        "Model": first if len(recipe.clip) == 1 else " + ".join(recipe.clip),
+        "Model": " + ".join(clips),
         "Version": f"clipart {origin.versions.get('clipart', '')}".strip(),
     }
     lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in values.items() if value != ""))
@@ -164,9 +164,9 @@ def parse_origin(text: str) -> Origin:
         raise UsageError("the recipe in it is broken JSON.") from None
     if not isinstance(values, dict) or not isinstance(values.get("recipe"), dict):
         raise UsageError("the recipe in it is not of a form that clipart writes.")
-    if values.get("format") != FORMAT:
+    if values.get("format") not in READS:
         raise UsageError(
-            f"its recipe has format {_short(values.get('format'))}; this clipart reads {FORMAT}. "
+            f"its recipe has format {_short(values.get('format'))}; this clipart reads {READS[0]} to {FORMAT}. "
             "Another version of clipart wrote it."
         )
     try:
@@ -191,22 +191,16 @@ def require_harmless(recipe: Recipe, typed: Mapping[str, Any]) -> None:
     Raises:
         UsageError: naming the setting and what to type.
     """
-    names: dict[str, tuple[str, ...]] = {
-        "init": (recipe.init,) if recipe.init is not None else (),
-        "clip": tuple(name for name in recipe.clip if _is_file(name)),
-        "judge": (recipe.judge,) if recipe.judge and _is_file(recipe.judge) else (),
-        "vqgan": (recipe.vqgan,) if recipe.vqgan is not None else (),
+    models = {"clip": recipe.clip, "judge": (recipe.judge,), "vqgan": (recipe.vqgan,)}
+    files = {
+        key: [str(spec) for spec in specs if spec and spec.place != "name"] for key, specs in models.items()
     }
-    for key, files in names.items():
-        if files and typed.get(key) is None:
+    for key, found in ({"init": [recipe.init] if recipe.init is not None else []} | files).items():
+        if found and typed.get(key) is None:
             raise UsageError(
-                f"The recipe reads the file {_short(files[0])} ({key}), and a recipe from elsewhere must not "
-                f"choose files of yours. If you want that, say so: --{key} {_short(files[0])}"
+                f"The recipe reads the file {_short(found[0])} ({key}), and a recipe from elsewhere must not "
+                f"choose files of yours. If you want that, say so: --{key} {_short(found[0])}"
             )
-
-
-def _is_file(name: str) -> bool:
-    return not name.startswith(HUB) and (name.startswith("local-dir:") or "@" in name)
 
 
 def differences(origin: Origin, models: Mapping[str, str]) -> list[str]:

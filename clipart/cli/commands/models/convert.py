@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from clipart.cli.sink import Sink
 
 
-def convert_model(sink: Sink, names: Sequence[str], output: Path | None = None) -> None:
+def convert(sink: Sink, names: Sequence[str], output: Path | None = None) -> None:
     """Read taming's CONFIG (YAML) and CKPT, and write `output`, by default beside CKPT, as safetensors.
 
     Raises:
@@ -33,10 +33,10 @@ def convert_model(sink: Sink, names: Sequence[str], output: Path | None = None) 
     from safetensors.torch import save_file
 
     from clipart.files import atomic, require_writable
-    from clipart.models.convert import convert
+    from clipart.models.convert import convert as read_checkpoint
 
     require_writable(final)
-    tensors, metadata = convert(config, checkpoint)
+    tensors, metadata = read_checkpoint(config, checkpoint)
     with atomic(final) as temporary:
         save_file(tensors, temporary, metadata)
     sink.event("converted", config=config, checkpoint=checkpoint, path=final, bytes=final.stat().st_size)

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from clipart.cli.sink import Sink
-from clipart.presets import NOT_IN_PRESETS, Preset, apply, load_preset, preset_names
+import typer
+
+from clipart.cli.options import Json, NoColor
 from clipart.recipe import Recipe, make_recipe
+
+if TYPE_CHECKING:
+    from clipart.cli.sink import Sink
+    from clipart.presets import Preset
+
+
+def presets(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="the preset to show")] = None,
+    json: Json = False,
+    no_color: NoColor = False,
+) -> None:
+    """List the presets and what they change, or show all settings of one as TOML."""
+    sink = context.obj.choose(json=json, no_color=no_color)
+    if name is None:
+        list_presets(sink)
+    else:
+        show_preset(sink, name)
 
 
 def list_presets(sink: Sink) -> None:
     """Print every preset's name, what it is for, and what it changes against the default."""
     from rich.padding import Padding
     from rich.text import Text
+
+    from clipart.presets import load_preset, preset_names
 
     presets = [load_preset(name) for name in preset_names()]
     sink.event(
@@ -30,6 +51,8 @@ def show_preset(sink: Sink, name: str) -> None:
     """Print all settings of a preset as TOML that `--preset FILE.toml` reads back."""
     import tomli_w
 
+    from clipart.presets import NOT_IN_PRESETS, load_preset
+
     preset = load_preset(name)
     settings = _resolved(preset).model_dump(mode="json", exclude_none=True, exclude=set(NOT_IN_PRESETS))
     sink.event("preset", name=preset.name, about=preset.about, chain=preset.chain, settings=settings)
@@ -44,6 +67,8 @@ def changes(preset: Preset) -> dict[str, Any]:
 
 
 def _resolved(preset: Preset) -> Recipe:
+    from clipart.presets import apply
+
     return make_recipe(apply(preset, {"prompt": "preset"}))
 
 

@@ -1,20 +1,23 @@
-"""The gradient proposer: one step of a torch optimiser on the canvas, with a way back from NaN."""
+"""The gradient process: a step of a torch optimiser on the canvas, and the way back from NaN."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
-from clipart.canvas import Canvas
+from clipart.canvas.base import Canvas
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
 from clipart.errors import DivergedError
+from clipart.process.base import Process, Step, branch
 from clipart.recipe import Recipe
+from clipart.rng import Streams
 
 RETRIES = 3
 _SNAPSHOT_EVERY = 10  # steps; a way back need not be the very last state
@@ -51,21 +54,31 @@ def rate_at(settings: Recipe, step: int) -> float:
     return settings.lr * falls[settings.schedule]
 
 
-class GradientProposer:
+class GradientProcess(Process):
     """Moves a canvas along the gradient of an objective.
 
     A loss or gradient that is not finite puts the canvas and the optimiser back to the last good state and
     halves the learning rate from there on, at most `RETRIES` times in a run.
+
+    Args:
+        canvas: what it moves.
+        settings: `optimizer` and `momentum` are taken from it.
+        retries: so far in the run; an earlier stage may have had some.
     """
 
-    def __init__(self, canvas: Canvas, recipe: Recipe, retries: int = 0) -> None:
+    def __init__(self, canvas: Canvas, settings: Recipe, retries: int = 0) -> None:
         self.canvas = canvas
-        self.method = recipe.method
-        self.optimizer = make_optimizer(self.method, canvas, recipe.momentum)
-        self.retries = retries  # so far in the run; an earlier stage may have had some
+        self.method = settings.optimizer
+        self.optimizer = make_optimizer(self.method, canvas, settings.momentum)
+        self.retries = retries
         self._image: Tensor | None = None
         self._good: dict[str, Any] = {}
         self._keep()
+
+    @classmethod
+    def build(cls, canvas: Canvas, settings: Recipe, streams: Streams, before: Process | None) -> Self:
+        """Return the process on `canvas`; it is as careful as the gradient process before it had to become."""
+        return cls(canvas, settings, before.retries if isinstance(before, GradientProcess) else 0)
 
     def image(self) -> Tensor:
         """Return the canvas's image, (1, 3, height, width), with its graph.
@@ -77,8 +90,8 @@ class GradientProposer:
                 self._image = self.canvas()
         return self._image
 
-    def step(self, objective: Objective, views: Views, settings: Recipe, step: int) -> dict[str, float]:
-        """Take one step; return the losses by name, with the rate in "lr".
+    def step(self, objective: Objective, views: Views, settings: Recipe, step: int) -> Step:
+        """Take one step.
 
         Raises:
             DivergedError: the last retry has failed too; the canvas is at its last good state.
@@ -92,7 +105,7 @@ class GradientProposer:
         torch.autograd.backward(image, gradient)
         if not (math.isfinite(losses["total"]) and self._finite()):
             self._retry()
-            return losses | {"lr": 0.0}
+            return Step(losses, 0.0)
         if step % _SNAPSHOT_EVERY == 1:
             self._keep()
         if self.method == "sgd":
@@ -101,7 +114,7 @@ class GradientProposer:
             group["lr"] = rate * self.canvas.pace
         self.optimizer.step()
         self.canvas.project(step / settings.steps)
-        return losses | {"lr": rate}
+        return Step(losses, rate)
 
     @torch.no_grad()
     def move(self, settings: Recipe) -> None:
@@ -118,7 +131,7 @@ class GradientProposer:
         return tensors
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Put a proposer with a like canvas into a state taken by `state`."""
+        """Put a process with a like canvas into a state taken by `state`."""
         self._image = None
         self.canvas.load_state_dict(branch(tensors, "canvas"))
         slots: dict[int, dict[str, Tensor]] = {}
@@ -143,23 +156,18 @@ class GradientProposer:
     def _keep(self) -> None:
         self._good = {
             "canvas": {name: value.clone() for name, value in self.canvas.state_dict().items()},
-            "optimizer": _cloned(self.optimizer.state_dict()),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
         }
 
     def _retry(self) -> None:
         self.canvas.load_state_dict(self._good["canvas"])
-        self.optimizer.load_state_dict(_cloned(self._good["optimizer"]))
+        self.optimizer.load_state_dict(copy.deepcopy(self._good["optimizer"]))
         if self.retries == RETRIES:
             raise DivergedError(
                 f"The picture diverged {RETRIES + 1} times (NaN in the gradient). "
                 "Try a smaller --lr, or --precision float32."
             )
         self.retries += 1
-
-
-def branch(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Return the tensors under `name/`, without that prefix."""
-    return {key.removeprefix(f"{name}/"): v for key, v in tensors.items() if key.startswith(f"{name}/")}
 
 
 def low_pass(gradient: Tensor, width: float) -> Tensor:
@@ -169,13 +177,3 @@ def low_pass(gradient: Tensor, width: float) -> Tensor:
     kernel = min(2 * math.ceil(2.5 * sigma) + 1, (short - 1) | 1)
     blurred: Tensor = gaussian_blur2d(gradient, (kernel, kernel), (sigma, sigma), border_type="replicate")
     return blurred
-
-
-def _cloned(state: Any) -> Any:
-    if isinstance(state, Tensor):
-        return state.clone()
-    if isinstance(state, dict):
-        return {key: _cloned(value) for key, value in state.items()}
-    if isinstance(state, list):
-        return [_cloned(value) for value in state]
-    return state

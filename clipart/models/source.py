@@ -1,13 +1,4 @@
-"""From what a person calls a CLIP to files on this machine that open_clip can build it from.
-
-| notation | what it is |
-|---|---|
-| `tiny` | the embedded one |
-| `fare4-b32` | a name of `clipart models` |
-| `ViT-B-32/openai`, `ViT-B-32` | open_clip's NAME/PRETRAINED; the first of that name in `clipart models` |
-| `hf-hub:ORG/REPO`, `hf-hub:ORG/REPO@REVISION` | a repository with an open_clip_config.json |
-| `local-dir:PATH` | a folder with an open_clip_config.json and weights |
-| `ViT-B-32@PATH` | weights in a file, for an architecture of open_clip's |
+"""From a CLIP's spec (`clipart.models.spec`) to files on this machine that open_clip can build it from.
 
 Nothing here goes to the network, and open_clip is never given a name that would make it go there.
 """
@@ -23,10 +14,8 @@ from typing import Any
 from clipart.errors import ModelError
 from clipart.files import sha256
 from clipart.models import registry, store
+from clipart.models.spec import AT, LOCAL, ModelSpec
 from clipart.near import did_you_mean
-
-LOCAL = "local-dir:"
-AT = "@"
 
 
 @dataclass(frozen=True)
@@ -61,10 +50,8 @@ def find_source(name: str) -> Source:
     Raises:
         ModelError: there is no such model, it is not on this machine, or a file is not what it was.
     """
-    if name.startswith(LOCAL):
-        return _in_folder(name)
-    if AT in name and not name.startswith(registry.HUB):
-        return _in_file(name)
+    if (spec := ModelSpec(name)).place != "name":
+        return _in_folder(spec) if spec.place == "folder" else _in_file(spec)
     entry = _find(name)
     files = store.checked(entry)
     options = _options(*name_and_tag(entry)) if entry.architecture else {}
@@ -77,10 +64,8 @@ def find_tokenizer(name: str) -> str:
     Raises:
         ModelError: there is no such model, or its configuration is not on this machine.
     """
-    if name.startswith(LOCAL):
-        return f"{LOCAL}{_config_in(name).parent}"
-    if AT in name and not name.startswith(registry.HUB):
-        return _architecture(name)
+    if (spec := ModelSpec(name)).place != "name":
+        return f"{LOCAL}{_config_in(spec).parent}" if spec.place == "folder" else _architecture(spec.name)
     entry = _find(name)
     if entry.architecture:
         return entry.architecture
@@ -89,6 +74,24 @@ def find_tokenizer(name: str) -> str:
     if config is None:
         raise store.missing(entry)
     return _location(entry, config)
+
+
+def side(name: str) -> int:
+    """Return the height and width, in pixels, of the pictures that the CLIP called `name` takes, from its configuration.
+
+    Raises:
+        ModelError: there is no such model, or its configuration is not on this machine.
+    """
+    location = find_tokenizer(name)
+    if location.startswith(LOCAL):
+        path = Path(location.removeprefix(LOCAL)) / store.CONFIG
+        model = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+    else:
+        import open_clip
+
+        model = open_clip.get_model_config(location)
+    found = model["vision_cfg"].get("image_size", 224)
+    return int(found if isinstance(found, int) else found[0])
 
 
 def name_and_tag(entry: registry.Entry) -> tuple[str, str]:
@@ -119,29 +122,28 @@ def _options(architecture: str, tag: str) -> dict[str, Any]:
     return {"force_quick_gelu": bool(about.get("quick_gelu")), "force_preprocess_cfg": preprocess}
 
 
-def _in_folder(name: str) -> Source:
-    config = _config_in(name)
+def _in_folder(spec: ModelSpec) -> Source:
+    config = _config_in(spec)
     folder = config.parent
     weights = next((folder / each for each in store.WEIGHTS if (folder / each).is_file()), None)
     if weights is None:
-        raise ModelError(f"--clip {name}: there is no {store.WEIGHTS[0]} in {folder}.")
+        raise ModelError(f"--clip {spec.name}: there is no {store.WEIGHTS[0]} in {folder}.")
     return Source(f"{LOCAL}{folder}", weights, {})
 
 
-def _config_in(name: str) -> Path:
-    config = Path(name.removeprefix(LOCAL)).expanduser() / store.CONFIG
+def _config_in(spec: ModelSpec) -> Path:
+    config = spec.path / store.CONFIG
     if not config.is_file():
-        raise ModelError(f"--clip {name}: there is no {store.CONFIG} in {config.parent}.")
-    _require_ours(name, config)
+        raise ModelError(f"--clip {spec.name}: there is no {store.CONFIG} in {config.parent}.")
+    _require_ours(spec.name, config)
     return config
 
 
-def _in_file(name: str) -> Source:
-    architecture = _architecture(name)
-    weights = Path(name.partition(AT)[2]).expanduser()
-    if not weights.is_file():
-        raise ModelError(f"--clip {name}: there is no file {weights}.")
-    return Source(architecture, weights, {})
+def _in_file(spec: ModelSpec) -> Source:
+    architecture = _architecture(spec.name)
+    if not spec.path.is_file():
+        raise ModelError(f"--clip {spec.name}: there is no file {spec.path}.")
+    return Source(architecture, spec.path, {})
 
 
 def _architecture(name: str) -> str:

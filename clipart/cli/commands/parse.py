@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
-from clipart.cli.sink import Sink
-from clipart.models import embedded
-from clipart.prompt import Part, Prompt
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from clipart.cli.sink import Sink
+    from clipart.prompt import Part, Prompt
+
+AWAY = "text to keep away from, weight -0.5 (repeatable)"
+
+
+def parse(
+    context: typer.Context,
+    words: Words = None,
+    no: Annotated[list[str] | None, option("--no", "--negative", about=AWAY, metavar="TEXT")] = None,
+    clip: Annotated[str, option("--clip", about="CLIP whose tokens to show", value="tiny")] = "tiny",
+    json: Json = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show a prompt's parts with weights, shares, emphasis and tokens, and what the CLIP does not see."""
+    from clipart import prompt as prompts
+    from clipart.cli.reading import one_prompt
+
+    sink = context.obj.choose(json=json, no_color=no_color)
+    show_prompt(sink, prompts.parse(one_prompt(words, "clipart parse"), no=no or ()), clip)
 
 
 @dataclass(frozen=True)
@@ -39,9 +60,10 @@ def show_prompt(sink: Sink, prompt: Prompt, clip: str) -> None:
 
 def places_of(prompt: Prompt, clip: str) -> tuple[int | None, ...]:
     """Return the place, from 1, of every part if `clip` is climbed by itself; None is all of the picture."""
-    from clipart.critic.layout import lay_out
+    from clipart.layout import lay_out
+    from clipart.models.registry import traits
 
-    layout = lay_out(prompt, apart=clip in embedded.NAMES)
+    layout = lay_out(prompt, apart=traits([clip]).layout == "apart")
     return tuple(None if place is None else place + 1 for place in layout.of)
 
 

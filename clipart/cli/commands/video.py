@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import typer
+
+from clipart.cli.options import Json, NoColor, NoMetadata, Quiet, own, takes
 from clipart.errors import ClipartError, UsageError
 
 if TYPE_CHECKING:
@@ -13,6 +16,49 @@ if TYPE_CHECKING:
 
     from clipart.record.metadata import Origin
     from clipart.record.render import Film
+
+RunOrFile = Annotated[
+    Path, typer.Argument(metavar="RUN_OR_FILE", help="the folder of a run, or a film", show_default=False)
+]
+Kind = Literal["mp4", "webm", "gif", "apng", "webp"]
+# Options that are fields of `clipart.record.render.Film`. A test compares names, defaults and ranges:
+# importing it here would make the help slow.
+FILM: dict[str, Any] = {
+    "fps": own(int, "--fps", about="frames a second", value=30, min=1, max=240),
+    "seconds": own(float, "--seconds", about="length of the film", value=10, min=0.1, max=3600),
+    "size": own(int, "--size", "-s", about="longer side in pixels", metavar="N", min=16, max=4096),
+    "hold": own(float, "--hold", about="seconds of the finished picture, up to half", value=1.5, min=0),
+    "ease": own(
+        float, "--ease", about="1: even; more: longer on the first steps", value=1.6, min=0.1, max=10
+    ),
+    "reverse": own(bool, "--reverse", about="backwards"),
+    "boomerang": own(bool, "--boomerang", about="there and back"),
+    "interpolate": own(bool, "--interpolate", about="fade between recorded steps"),
+    "caption": own(bool, "--caption", about="prompt and step in a line below"),
+}
+
+
+@takes(
+    run=RunOrFile,
+    format=own(Kind, "--format", about="mp4, webm, gif, apng or webp", value="mp4"),
+    output=own(Path, "--output", "-o", about="where to write it; else in the run", metavar="FILE"),
+    **FILM,
+    no_metadata=NoMetadata,
+    json=Json,
+    quiet=Quiet,
+    no_color=NoColor,
+)
+def video(context: typer.Context, run: Path, output: Path | None, **given: Any) -> None:
+    """Make a film of a run from its trajectory, as often as wanted, without running it again."""
+    from clipart.record.render import Film
+
+    sink = context.obj.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
+    typed = {name: given[name] for name in FILM if name != "caption" and given[name] is not None}
+    film = Film(**typed)
+    path = place_of(run, output, given["format"])
+    frames = film_of(run, path, film, caption=given["caption"], with_recipe=not given["no_metadata"])
+    sink.event("video", path=path, frames=frames, fps=film.fps)
+    sink.file(path)
 
 
 def place_of(run: Path, output: Path | None, kind: str | None) -> Path:

@@ -1,4 +1,4 @@
-"""The layout: which parts of a prompt have a place of their own on the canvas, and where the places are.
+"""The layout: which parts of a prompt have a place of their own on the canvas, and how large a place is.
 
 In a blend every part is looked for everywhere, the way of CLIP art since Crowson's notebooks. Apart, the
 parts that weigh most are things, and each is looked for in its own place; what weighs less, or pushes away,
@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 from clipart.errors import UsageError
 from clipart.prompt import Prompt
@@ -34,11 +31,6 @@ class Layout:
         """How many places the canvas has; 1 is all of it."""
         return 1 + max((place for place in self.of if place is not None), default=0)
 
-    def attention(self, place: Tensor) -> Tensor:
-        """Return how much each view, at `place` (n,), counts for each part: (n, parts), columns sum to 1."""
-        looks = [torch.ones(len(place)) if own is None else (place == own).float() for own in self.of]
-        return torch.stack([look / look.sum() for look in looks], dim=1)
-
 
 def lay_out(prompt: Prompt, *, apart: bool) -> Layout:
     """Give the parts of the greatest weight, if `apart` and at least two, places in reading order."""
@@ -51,48 +43,39 @@ def lay_out(prompt: Prompt, *, apart: bool) -> Layout:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Places on a canvas, all of one size.
+class Cells:
+    """Squares of one size in rows on a canvas; one is the whole canvas, whatever its form.
 
     Attributes:
-        maps: (count, 3, 3), from a place to the canvas, both in [-1, 1] coordinates.
-        height, width: of a place, in pixels.
+        columns, rows: how many squares stand beside and above one another; the last row may not be full.
+        height, width: of a square, in pixels.
     """
 
-    maps: Tensor
+    columns: int
+    rows: int
     height: float
     width: float
 
     @property
     def side(self) -> float:
-        """The shorter side of a place, in pixels."""
+        """The shorter side of a square, in pixels."""
         return min(self.height, self.width)
 
 
-def places(count: int, height: int, width: int) -> Places:
-    """Put `count` squares on a canvas of `height` by `width` pixels, in rows, as large as they can be.
-
-    One place is the whole canvas, whatever its form. A last row that is not full stands in the middle.
-    """
+def cells(count: int, height: int, width: int) -> Cells:
+    """Divide a canvas of `height` by `width` pixels among `count` squares, as large as they can be."""
     if count == 1:
-        return Places(torch.eye(3)[None], height, width)
+        return Cells(1, 1, height, width)
 
     def worth(columns: int) -> tuple[float, int, int]:
-        """Rank by the side of a place, then by how few cells stay empty, then by width."""
+        """Rank by the side of a square, then by how few cells stay empty, then by width."""
         rows = math.ceil(count / columns)
         return min(width / columns, height / rows), count - rows * columns, columns
 
     columns = max(range(1, count + 1), key=worth)
     rows = math.ceil(count / columns)
     side = min(width / columns, height / rows)
-    maps = torch.zeros(count, 3, 3)
-    maps[:, 0, 0], maps[:, 1, 1], maps[:, 2, 2] = side / width, side / height, 1
-    for index in range(count):
-        row, column = divmod(index, columns)
-        beside = min(columns, count - row * columns)
-        maps[index, 0, 2] = (2 * column + 1 - beside) / columns
-        maps[index, 1, 2] = (2 * row + 1 - rows) / rows
-    return Places(maps, side, side)
+    return Cells(columns, rows, side, side)
 
 
 def require_room(count: int, height: int, width: int) -> None:
@@ -101,7 +84,7 @@ def require_room(count: int, height: int, width: int) -> None:
     Raises:
         UsageError: a place would be smaller than the smallest picture.
     """
-    side = places(count, height, width).side
+    side = cells(count, height, width).side
     if side < _LEAST:
         raise UsageError(
             f"{count} things have {side:.0f} pixels each on {width}x{height}, and need {_LEAST}. "

@@ -1,0 +1,14 @@
+"""`clipart doctor`: what the main job needs, and whether it is there."""
+
+from __future__ import annotations
+
+import typer
+
+from clipart.cli.options import Json, NoColor
+
+
+def doctor(context: typer.Context, json: Json = False, no_color: NoColor = False) -> None:
+    """Check versions, devices, encoders, models and folders. Exit code 1 if the main job cannot run."""
+    from clipart.cli.doctor import check_up
+
+    raise typer.Exit(check_up(context.obj.choose(json=json, no_color=no_color)))

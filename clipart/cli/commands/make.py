@@ -1,0 +1,54 @@
+"""The main job, `clipart "PROMPT"`: from what was typed to a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from clipart.cli.downloads import fetch_typed
+from clipart.cli.drive import drive
+from clipart.cli.options import Words, recipe_options, takes
+from clipart.cli.reading import read_outputs, read_recipe, typed_settings
+from clipart.cli.sink import Invocation, Sink
+from clipart.cli.summary import again
+from clipart.near import nearest
+
+if TYPE_CHECKING:
+    from clipart.cli.drive import Consumer
+    from clipart.recipe import Recipe
+    from clipart.run import Result
+
+
+@takes(words=Words, **recipe_options())
+def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
+    """Make a picture of a prompt."""
+    invocation: Invocation = context.obj
+    sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
+    recipe, outputs = read_recipe(words, given), read_outputs(given)
+    if words == list(invocation.typed):
+        _mind_the_commands(sink, words[0], context)
+    typed = typed_settings(given)
+    fetch_typed(sink, typed)
+
+    def job(
+        settled: Recipe,
+        consumers: list[Consumer],
+        stop_now: Callable[[], bool],
+        trying: Callable[[int, int], None],
+    ) -> Result:
+        from clipart.run import Outputs, run
+
+        return run(settled, Outputs(**outputs), consumers, stop_now, trying)
+
+    drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, "seed" in typed))
+
+
+def _mind_the_commands(sink: Sink, prompt: str, context: typer.Context) -> None:
+    """Say so if a prompt of one word looks like a sub-command with a slip of the finger."""
+    commands: list[str] = list(getattr(context.find_root().command, "commands", {}))
+    near = nearest(prompt, [*commands, "help", "version"], cutoff=0.8)
+    if near:
+        meant = near[0] if near[0] in commands else f"--{near[0]}"
+        sink.note(f"drawing the word {prompt!r}; the command is: clipart {meant}")

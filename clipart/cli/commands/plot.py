@@ -1,0 +1,30 @@
+"""`clipart plot`: how a run went, as a drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipart.cli.options import Json, NoColor, Quiet, Run, option
+
+
+def plot(
+    context: typer.Context,
+    run: Run,
+    output: Annotated[
+        Path | None,
+        option("--output", "-o", about="one .svg or .png; else both in the run's folder", metavar="FILE"),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Draw how matches, losses and the rate went over the steps, as SVG and as PNG."""
+    from clipart.record.plot import make_plot
+
+    sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
+    for path in make_plot(run, output):
+        sink.event("plot", path=path)
+        sink.file(path)

@@ -1,0 +1,82 @@
+"""`clipart replay`: run again what made a picture, with changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipart.cli.downloads import fetch_typed
+from clipart.cli.drive import drive
+from clipart.cli.options import recipe_options, takes
+from clipart.cli.reading import preset_settings, read_outputs, settings_over, typed_settings
+from clipart.cli.sink import Invocation, Sink
+from clipart.cli.summary import again
+from clipart.errors import UsageError
+
+if TYPE_CHECKING:
+    from clipart.cli.drive import Consumer
+    from clipart.recipe import Recipe
+    from clipart.record.metadata import Origin
+    from clipart.run import Result
+
+Source = Annotated[
+    list[str] | None, typer.Argument(metavar="FILE", help="a picture, film or run; then a new prompt")
+]
+
+
+@takes(words=Source, **recipe_options())
+def replay(context: typer.Context, words: list[str] | None, **given: Any) -> None:
+    """Run again what made a picture, a film or a run's folder, changed by the options that are typed.
+
+    A prompt behind the file takes the place of the old one. A recipe from elsewhere chooses no file of yours:
+    a picture to start from, and a model in a file, must be typed again.
+    """
+    invocation: Invocation = context.obj
+    sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
+    recipe, origin = read_replay(words, given)
+    outputs = read_outputs(given)
+    fetch_typed(sink, typed_settings(given))
+
+    def job(
+        settled: Recipe,
+        consumers: list[Consumer],
+        stop_now: Callable[[], bool],
+        trying: Callable[[int, int], None],
+    ) -> Result:
+        from clipart.run import Outputs, run
+
+        warn_of_differences(sink, origin, settled)
+        return run(settled, Outputs(**outputs), consumers, stop_now, trying)
+
+    drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, recipe.seed is not None))
+
+
+def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe, Origin]:
+    """Return the recipe to run again, with what is typed in place of what it had, and where it came from.
+
+    Raises:
+        UsageError: no file, no recipe in it, or one that would read a file; it says what to type.
+    """
+    from clipart.record.metadata import read_origin, require_harmless
+    from clipart.settle import on_this_machine
+
+    if not words:
+        raise UsageError("Replay what? Give a picture, a film or a run's folder: clipart replay apple.png")
+    if len(words) > 2:
+        raise UsageError(f'Behind {words[0]} goes one prompt, in quotes: "{" ".join(words[1:])}"')
+    origin = read_origin(Path(words[0]))
+    prompt = {"prompt": words[1]} if len(words) == 2 else {}
+    require_harmless(origin.recipe, typed_settings(given) | prompt)
+    changes = settings_over(preset_settings(given), given, before=origin.recipe.model_dump()) | prompt
+    return on_this_machine(origin.recipe.with_(**changes)), origin
+
+
+def warn_of_differences(sink: Sink, origin: Origin, recipe: Recipe) -> None:
+    """Say what is not as it was when the picture was made."""
+    from clipart.record.metadata import differences, model_hashes
+
+    for words in differences(origin, model_hashes(recipe)):
+        sink.warn(f"{words}; the picture may be another one")

@@ -1,0 +1,41 @@
+"""`clipart sheet`: the pictures of several runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clipart.cli.options import Json, NoColor, Quiet, option
+
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="folders of runs, or pictures", show_default=False),
+]
+
+
+def sheet(
+    context: typer.Context,
+    runs: Runs,
+    output: Annotated[
+        Path | None, option("--output", "-o", about="where to write it", value="sheet.png", metavar="FILE")
+    ] = None,
+    size: Annotated[
+        int, option("--size", "-s", about="longer side of a picture in pixels", value=256, min=16, max=4096)
+    ] = 256,
+    columns: Annotated[
+        int | None, option("--columns", about="pictures side by side", metavar="N", min=1, max=100)
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Put the pictures of runs on one sheet, with captions; several prompts and seeds make a grid."""
+    from clipart.record.sheet import make_sheet
+
+    sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
+    path = output or Path("sheet.png")
+    make_sheet(runs, path, size, columns)
+    sink.event("sheet", path=path, pictures=len(runs))
+    sink.file(path)

@@ -1,0 +1,310 @@
+"""What `--json` prints: every event with its keys. docs/json.md is made from this table.
+
+With `CLIPART_CHECK_EVENTS` set, as it is in the tests, the sink refuses an event or a key that is not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+KINDS: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "object": (dict,),
+    "texts": (list,),
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of an event or of an object in it.
+
+    `type` is one of KINDS (`texts` is a list of texts), or a name in OBJECTS for a list of such objects.
+    `or_null`: the value may be null. `optional`: the key may be missing.
+    """
+
+    name: str
+    type: str
+    about: str
+    or_null: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """One kind of line: the value of its key `event`, which commands print it, when, and its other keys."""
+
+    name: str
+    commands: tuple[str, ...]
+    when: str
+    keys: tuple[Key, ...]
+
+
+OBJECTS: dict[str, tuple[Key, ...]] = {
+    "reading": (
+        Key("text", "text", "the part of the prompt"),
+        Key("weight", "number", "its weight; below 0 for what is kept away"),
+        Key("match", "number", "how sure the judge is of it, 0 to 1", or_null=True),
+        Key("cosine", "number", "cosine of the picture and the text, -1 to 1", or_null=True),
+    ),
+    "part": (
+        Key("text", "text", "its words, without notation"),
+        Key("weight", "number", "its weight as typed"),
+        Key("share", "number", "its weight divided by the sum of all weights without their signs"),
+        Key("place", "integer", "number of its place in the picture, from 1; null: all of it", or_null=True),
+        Key("emphasis", "emphasis", "the words that are stressed"),
+        Key("tokens", "texts", "the tokens that the CLIP makes of it"),
+        Key("limit", "integer", "tokens that the CLIP reads"),
+        Key("lost", "texts", "words beyond that limit, which it does not read"),
+    ),
+    "emphasis": (
+        Key("text", "text", "the words"),
+        Key("weight", "number", "their weight inside the part"),
+    ),
+    "preset": (
+        Key("name", "text", "its name"),
+        Key("about", "text", "what it is for"),
+        Key("changes", "object", "its settings that differ from the defaults, by name"),
+    ),
+    "finding": (
+        Key("group", "text", "what it belongs to"),
+        Key("name", "text", "what was looked at"),
+        Key("state", "text", "`ok`, `warn` or `fail`"),
+        Key("text", "text", "what was found"),
+        Key("todo", "text", "what to do about it, empty for nothing"),
+    ),
+    "model": (
+        Key("name", "text", "what `--clip`, `--judge` and `clipart models` take"),
+        Key("kind", "text", "`clip` or `vqgan`"),
+        Key("bytes", "integer", "size of the download or of the files in the package; 0: not known"),
+        Key("licence", "text", "its licence"),
+        Key("source", "text", "`package`, or its repository on the hub"),
+        Key("about", "text", "what it is"),
+        Key("state", "text", "`embedded`, `here`, `partial` or `absent`"),
+    ),
+}
+
+_RUN = ('clipart "PROMPT"', "clipart replay", "clipart resume")
+_NAME = Key("name", "text", "the model")
+
+EVENTS = (
+    Event(
+        "start",
+        _RUN,
+        "before the models are loaded",
+        (Key("recipe", "object", "every setting of the run, by name"),),
+    ),
+    Event(
+        "trying",
+        _RUN[:2],
+        "before each start is tried, if there are several",
+        (
+            Key("start", "integer", "number of this start, from 1"),
+            Key("starts", "integer", "how many are tried"),
+        ),
+    ),
+    Event(
+        "check",
+        _RUN,
+        "each time the judge has looked at the picture",
+        (
+            Key("step", "integer", "the step that is done, 0 before the first"),
+            Key("steps", "integer", "steps of the run"),
+            Key("seconds", "number", "seconds since the run began"),
+            Key("total", "number", "the loss; null before the first step", or_null=True),
+            Key("stage", "text", "name of the stage, empty without stages"),
+            Key("readings", "reading", "what the judge saw, a reading for each part"),
+        ),
+    ),
+    Event(
+        "done",
+        _RUN,
+        "at the end of a run, when all files are written",
+        (
+            Key("stop", "text", "`score`, `steps`, `seconds`, `interrupted` or `diverged`"),
+            Key("steps", "integer", "steps that are done"),
+            Key("seconds", "number", "seconds since the run began"),
+            Key("seed", "integer", "the seed, drawn or given"),
+            Key("readings", "reading", "the last look of the judge"),
+            Key("paths", "object", "paths by `picture`, `video`, `recipe`, `log`, as far as written"),
+            Key("timings", "object", "seconds by `start`, `steps`, `record`, `finish`"),
+            Key("again", "text", "the command that makes the same picture"),
+            Key("exit_code", "integer", "exit code of the command"),
+        ),
+    ),
+    Event(
+        "error",
+        (),
+        "if it fails, in place of its own event or after it",
+        (
+            Key("kind", "text", "`run`, `usage`, `model`, `resource`, `interrupted` or `unexpected`"),
+            Key("message", "text", "what went wrong, as on stderr"),
+            Key("exit_code", "integer", "exit code of the command"),
+        ),
+    ),
+    Event(
+        "show",
+        ("clipart show",),
+        "once",
+        (
+            Key("file", "text", "the file or folder"),
+            Key("recipe", "object", "every setting, by name; not for another program's file", optional=True),
+            Key("models", "object", "SHA-256 of each model's weights, by name", optional=True),
+            Key("versions", "object", "versions of the libraries, by name", optional=True),
+            Key("parameters", "text", "the same as AUTOMATIC1111's web UI writes it"),
+        ),
+    ),
+    Event(
+        "video",
+        ("clipart video",),
+        "when the film is written",
+        (
+            Key("path", "text", "path of the film"),
+            Key("frames", "integer", "frames in it"),
+            Key("fps", "integer", "frames a second"),
+        ),
+    ),
+    Event(
+        "sheet",
+        ("clipart sheet",),
+        "when the sheet is written",
+        (Key("path", "text", "path of the sheet"), Key("pictures", "integer", "pictures on it")),
+    ),
+    Event(
+        "plot",
+        ("clipart plot",),
+        "for each file that is written",
+        (Key("path", "text", "path of the drawing"),),
+    ),
+    Event(
+        "parse",
+        ("clipart parse",),
+        "once",
+        (
+            Key("prompt", "text", "the prompt, written out"),
+            Key("clip", "text", "the CLIP whose tokens are shown"),
+            Key("parts", "part", "its parts, in order"),
+        ),
+    ),
+    Event(
+        "presets",
+        ("clipart presets",),
+        "once",
+        (Key("presets", "preset", "the presets, `default` first"),),
+    ),
+    Event(
+        "preset",
+        ("clipart presets NAME",),
+        "once",
+        (
+            Key("name", "text", "its name"),
+            Key("about", "text", "what it is for"),
+            Key("chain", "texts", "the preset, and those that it extends"),
+            Key("settings", "object", "all of its settings, by name"),
+        ),
+    ),
+    Event(
+        "doctor",
+        ("clipart doctor",),
+        "once",
+        (
+            Key("ok", "boolean", "whether the main job can run"),
+            Key("findings", "finding", "what was looked at"),
+        ),
+    ),
+    Event("models", ("clipart models",), "once", (Key("models", "model", "the models"),)),
+    Event(
+        "pull",
+        ("clipart models pull", 'clipart "PROMPT"', "clipart replay"),
+        "before a model is downloaded",
+        (
+            _NAME,
+            Key("bytes", "integer", "bytes of all its files"),
+            Key("done", "integer", "bytes that are here already"),
+            Key("licence", "text", "its licence"),
+            Key("source", "text", "its page"),
+        ),
+    ),
+    Event(
+        "pulled",
+        ("clipart models pull",),
+        "for each model, when it is here",
+        (
+            _NAME,
+            Key("path", "text", "path of its weights"),
+            Key("sha256", "text", "SHA-256 of its weights"),
+        ),
+    ),
+    Event(
+        "verified",
+        ("clipart models verify",),
+        "for each model",
+        (
+            _NAME,
+            Key("ok", "boolean", "whether its files are as they must be"),
+            Key("sha256", "text", "SHA-256 of its weights; null if they are not", or_null=True),
+        ),
+    ),
+    Event(
+        "path",
+        ("clipart models path",),
+        "for each model",
+        (_NAME, Key("path", "text", "path of its weights")),
+    ),
+    Event(
+        "removed",
+        ("clipart models rm",),
+        "for each model",
+        (_NAME, Key("bytes", "integer", "bytes that are free again")),
+    ),
+    Event(
+        "converted",
+        ("clipart models convert",),
+        "when the file is written",
+        (
+            Key("config", "text", "path of the configuration that was read"),
+            Key("checkpoint", "text", "path of the checkpoint that was read"),
+            Key("path", "text", "path of the new file"),
+            Key("bytes", "integer", "its size"),
+        ),
+    ),
+)
+
+
+def check(line: dict[str, Any]) -> None:
+    """Refuse a line that this table does not describe.
+
+    Raises:
+        ValueError: an unknown event, or a key that is unknown, missing or of another type.
+    """
+    name = line.get("event")
+    event = next((each for each in EVENTS if each.name == name), None)
+    if event is None:
+        raise ValueError(f"event {name!r} is not in clipart/cli/events.py")
+    _check_keys({key: value for key, value in line.items() if key != "event"}, event.keys, event.name)
+
+
+def _check_keys(values: Any, keys: tuple[Key, ...], where: str) -> None:
+    if unknown := set(values) - {key.name for key in keys}:
+        raise ValueError(f"{where}: {', '.join(sorted(unknown))} is not in clipart/cli/events.py")
+    for key in keys:
+        if key.name in values:
+            _check_value(values[key.name], key, f"{where}.{key.name}")
+        elif not key.optional:
+            raise ValueError(f"{where}: {key.name} is missing")
+
+
+def _check_value(value: Any, key: Key, where: str) -> None:
+    if value is None and key.or_null:
+        return
+    kinds, items = KINDS.get(key.type, (list,)), value
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise ValueError(f"{where} = {value!r} is no {key.type}")
+    if key.type in OBJECTS:
+        for each in items:
+            _check_keys(each, OBJECTS[key.type], where)
+    elif key.type == "texts" and not all(isinstance(each, str) for each in items):
+        raise ValueError(f"{where} = {value!r} is no list of texts")

@@ -1,0 +1,135 @@
+"""What was typed, as a recipe and as outputs.
+
+An option that is not typed is not passed on, so that a preset's value holds: default < preset < option.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clipart.cli.assignments import change_stages, read_set
+from clipart.errors import UsageError
+from clipart.recipe import Recipe, knobs, make_recipe
+
+
+def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
+    """Return the recipe that the prompt and the options ask for, a preset's settings under the options.
+
+    Raises:
+        UsageError: saying what to type instead.
+    """
+    return make_recipe(settings_over(preset_settings(given), given) | {"prompt": one_prompt(words)})
+
+
+def settings_over(
+    values: Mapping[str, Any], given: dict[str, Any], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return `values` of a recipe with what was typed in their place: options of their own, and `--set`.
+
+    `before` are the values of the recipe that these change: it has the stages and extras that `values` lack.
+
+    Raises:
+        UsageError: an option contradicts another, or `--set` names no setting or no stage.
+    """
+    under, assigned = {**(before or {}), **values}, read_set(given.get("set"))
+    over = {**values, **typed_settings(given)}
+    if assigned.stages:
+        over["stages"] = change_stages(under.get("stages", ()), assigned.stages)
+    if assigned.extras:
+        over["extras"] = {**under.get("extras", {}), **assigned.extras}
+    return over
+
+
+def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the recipe that were typed.
+
+    Raises:
+        UsageError: one of them was typed twice, or `--size` or `--set` cannot be read.
+    """
+    typed = {name: given[name] for name in knobs() if given.get(name) is not None} | read_size(given)
+    by_name = read_set(given.get("set")).fields
+    for name in by_name:
+        if name in typed:
+            flag = "size" if name in read_size(given) else name.replace("_", "-")
+            raise UsageError(f"--set {name} and --{flag} set the same thing. Type one of them.")
+    return typed | by_name
+
+
+def preset_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the preset that was typed, none if none was."""
+    if not given.get("preset"):
+        return {}
+    from clipart.presets import load_preset
+
+    return dict(load_preset(given["preset"]).settings)
+
+
+def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
+    """Return the prompt among the arguments.
+
+    Raises:
+        UsageError: there is none, or it was not put in quotes.
+    """
+    if not words:
+        raise UsageError(f'There is no prompt. Say what to draw, for example: {command} "apple:: tart::"')
+    if len(words) > 1:
+        joined = " ".join(words)
+        raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
+    return words[0]
+
+
+_SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")
+
+
+def read_size(given: dict[str, Any]) -> dict[str, int]:
+    """Read `--size`: 512x384, or 512 for a square.
+
+    Raises:
+        UsageError: it is neither, or a side is out of range, or it is given twice.
+    """
+    size = given.get("size")
+    if size is None:
+        return {}
+    if given.get("width") is not None or given.get("height") is not None:
+        raise UsageError("--size sets the width and the height. Type either --size, or --width and --height.")
+    lowest, highest = bounds("width")
+    found = _SIZE.fullmatch(size.strip())
+    sides = (int(found[1]), int(found[2] or found[1])) if found else ()
+    if not sides or not all(lowest <= side <= highest for side in sides):
+        raise UsageError(
+            f"--size {size[:20]}: no such size. Type width x height such as 512x384, or one number for both; "
+            f"each from {lowest} to {highest} pixels."
+        )
+    return dict(zip(("width", "height"), sides, strict=True))
+
+
+def bounds(name: str) -> tuple[Any, Any]:
+    """Return the lowest and the highest value of a field of the recipe, None where there is no bound."""
+    metadata = knobs()[name].metadata
+    lowest = next((getattr(each, "ge", None) for each in metadata if hasattr(each, "ge")), None)
+    highest = next((getattr(each, "le", None) for each in metadata if hasattr(each, "le")), None)
+    return lowest, highest
+
+
+def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
+    """Return where the run's files go, as arguments of `clipart.run.Outputs`.
+
+    Raises:
+        UsageError: options contradict each other.
+    """
+    file: Path | None = given.get("output")
+    names = ("folder", "video", "fps", "video_seconds")
+    chosen: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
+    plain = {"metadata": False} if given.get("no_metadata") else {}
+    if file is None:
+        return chosen | plain
+    if file.is_dir():
+        example = file / "apple.png"
+        raise UsageError(f"--output {file} is a folder. Type a file such as {example}, or --folder {file}.")
+    if chosen and chosen != {"video": "none"}:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        raise UsageError(f"--output writes just the picture: leave it out, or leave out {flags}.")
+    return {"folder": None, "file": file, "video": "none"} | plain

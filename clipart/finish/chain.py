@@ -1,0 +1,89 @@
+"""A chain of finish steps: `clean,flat`, each a name of the table, with numbers behind colons: `upscale:2`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, get_args, get_type_hints
+
+from clipart.errors import UsageError
+from clipart.finish import FINISHES
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MIN_SIDE = 16  # pixels
+NONE = "none"  # an empty chain, as it is typed
+
+
+class Range(NamedTuple):
+    """Lowest and highest value of a step's number; it stands in the parameter's annotation."""
+
+    low: float
+    high: float
+
+
+def read_chain(text: str) -> tuple[str, ...]:
+    """Split `clean,upscale:2` into its steps; `none` and an empty text are no steps.
+
+    Raises:
+        UsageError: there is no step of that name, or something behind a colon is no number.
+    """
+    steps = tuple(step.strip() for step in text.split(",") if step.strip())
+    if steps == (NONE,):
+        return ()
+    for step in steps:
+        _numbers(step)
+    return steps
+
+
+def _numbers(step: str) -> tuple[float, ...]:
+    name, *rest = step.split(":")
+    FINISHES.check(name)
+    try:
+        return tuple(float(number) for number in rest)
+    except ValueError:
+        raise UsageError(f"--finish {step}: numbers go behind colons, such as upscale:2.") from None
+
+
+def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
+    """Return the chain of `steps` as one function of an image, (3, H, W) RGB in [0, 1], to an image.
+
+    The same image gives the same result. The function raises ValueError for another shape, or a side under 16 pixels.
+
+    Raises:
+        UsageError: there is no step of a name, or a step takes other numbers.
+    """
+    calls = []
+    for step in steps:
+        function, numbers = FINISHES[step.partition(":")[0]], _numbers(step)
+        try:
+            inspect.signature(function).bind(None, *numbers)
+        except TypeError as error:
+            raise UsageError(
+                f"--finish {step}: {error}. `clipart --help` shows how steps are typed."
+            ) from None
+        _check_ranges(step, function, numbers)
+        calls.append((function, numbers))
+
+    def finish(image: Tensor) -> Tensor:
+        if image.ndim != 3 or image.shape[0] != 3 or min(image.shape[1:]) < MIN_SIDE:
+            raise ValueError(f"expected (3, H, W) with sides of {MIN_SIDE} or more, got {tuple(image.shape)}")
+        finished = image.detach().float()
+        for function, numbers in calls:
+            finished = function(finished, *numbers)
+        return finished.clamp(0, 1)
+
+    return finish
+
+
+def _check_ranges(step: str, function: Callable[..., Tensor], numbers: tuple[float, ...]) -> None:
+    _, *parameters = inspect.signature(function).parameters
+    hints = get_type_hints(function, include_extras=True)
+    for parameter, number in zip(parameters, numbers, strict=False):
+        for each in get_args(hints.get(parameter)):
+            if isinstance(each, Range) and not each.low <= number <= each.high:
+                raise UsageError(
+                    f"--finish {step}: {parameter} goes from {each.low:g} to {each.high:g}. "
+                    f"Type for example {step.partition(':')[0]}:{each.high:g}."
+                )

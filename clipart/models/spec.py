@@ -1,0 +1,108 @@
+"""What a person types for a model, parsed once: a name, a file or a folder, and for a CLIP its weight.
+
+| notation of a CLIP | what it is |
+|---|---|
+| `tiny` | an embedded one |
+| `fare4-b32` | a name of `clipart models` |
+| `ViT-B-32/openai`, `ViT-B-32` | open_clip's NAME/PRETRAINED; the first of that name in `clipart models` |
+| `hf-hub:ORG/REPO`, `hf-hub:ORG/REPO@REVISION` | a repository with an open_clip_config.json |
+| `local-dir:PATH` | a folder with an open_clip_config.json and weights |
+| `ViT-B-32@PATH` | weights in a file, for an architecture of open_clip's |
+
+A critic may have `::WEIGHT` behind it. A VQGAN is the name of an embedded one, or a file.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from clipart.errors import UsageError
+from clipart.models.registry import HUB, entries
+
+LOCAL = "local-dir:"
+AT = "@"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model as it was typed.
+
+    Attributes:
+        name: the notation without the weight.
+        kind: "clip" or "vqgan".
+        weight: a critic's part in an ensemble, above 0; weights are relative.
+    """
+
+    name: str
+    kind: Literal["clip", "vqgan"] = "clip"
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        """The notation, which `read` reads back."""
+        return self.name if self.weight == 1 else f"{self.name}::{self.weight:.12g}"
+
+    @property
+    def place(self) -> Literal["name", "folder", "file"]:
+        """Whether it is a name that clipart or the hub knows, or a folder or file that a person chose."""
+        if self.kind == "vqgan":
+            known = any(entry.name == self.name for entry in entries() if entry.kind == "vqgan")
+            return "name" if known else "file"
+        if self.name.startswith(LOCAL):
+            return "folder"
+        return "file" if AT in self.name and not self.name.startswith(HUB) else "name"
+
+    @property
+    def path(self) -> Path:
+        """The folder or file; what is typed before it, `local-dir:` or an architecture, is left out."""
+        if self.kind == "clip":
+            mark = LOCAL if self.place == "folder" else AT
+            return Path(self.name.partition(mark)[2]).expanduser()
+        return Path(self.name).expanduser()
+
+
+def read_critic(text: str) -> ModelSpec:
+    """Read `NAME` or `NAME::WEIGHT`, as `--clip` takes it.
+
+    Raises:
+        UsageError: the weight is no number above 0, or there is no name.
+    """
+    name, _, weight = text.partition("::")
+    try:
+        value = float(weight) if weight else 1.0
+    except ValueError:
+        value = 0.0
+    if not name or not 0 < value < math.inf:
+        raise UsageError(
+            f"--clip {text}: a weight is a number above 0. Type for example --clip {name or 'NAME'}::0.5."
+        )
+    return ModelSpec(name, weight=value)
+
+
+def read_judge(text: str) -> ModelSpec:
+    """Read `NAME`, as `--judge` takes it: one model, so it has no weight.
+
+    Raises:
+        UsageError: it has a weight, or there is no name.
+    """
+    name, colons, _ = text.partition("::")
+    if colons or not name:
+        raise UsageError(
+            f"--judge {text}: one model judges, without a weight. Type --judge {name or 'NAME'}."
+        )
+    return ModelSpec(name)
+
+
+def read_vqgan(text: str) -> ModelSpec:
+    """Read the name of an embedded VQGAN, or the path of a file, as `--vqgan` takes it.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if not text:
+        raise UsageError(
+            "--vqgan: there is no name. Type the path of a file, such as --vqgan f16.safetensors."
+        )
+    return ModelSpec(text, "vqgan")

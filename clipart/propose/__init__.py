@@ -1,1 +1,0 @@
-"""The art processes: how a canvas is changed from one step to the next."""

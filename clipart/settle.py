@@ -1,0 +1,189 @@
+"""Settling: a setting that a recipe leaves open gets its value once, before the run, and keeps it.
+
+So what a run leaves behind holds every value as used, and a picture replays the same when a default changes. The recipe
+notes in `left` which values nobody chose: when another critic or canvas takes the place of the old one, those that
+follow from it are settled anew (`reopen`), and those that somebody chose stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clipart.canvas import CANVASES
+from clipart.errors import UsageError
+from clipart.layout import cells, lay_out
+from clipart.models import registry, source
+from clipart.process import PROCESSES
+from clipart.recipe import Recipe, Stage, make_recipe
+from clipart.rng import draw_seed
+
+
+@dataclass(frozen=True)
+class Open:
+    """A setting that may be left open.
+
+    Attributes:
+        follows: the settings that its value follows from; when one of them changes, it is settled anew.
+        value: its value in a recipe whose settings before it in `OPEN` are settled.
+    """
+
+    follows: tuple[str, ...]
+    value: Callable[[Recipe], Any]
+
+
+def _traits(recipe: Recipe) -> registry.Traits:
+    return registry.traits(spec.name for spec in recipe.clip)
+
+
+def _starts(recipe: Recipe) -> int:
+    return 1 if recipe.init is not None else _traits(recipe).starts
+
+
+def _judge(recipe: Recipe) -> str:
+    return registry.judge_of([spec.name for spec in recipe.clip])
+
+
+def _device(recipe: Recipe) -> str:
+    from clipart.device import pick_device
+
+    return str(pick_device("auto"))
+
+
+def _precision(recipe: Recipe) -> str:
+    from clipart.device import pick_device, pick_dtype
+
+    return str(pick_dtype("auto", pick_device(recipe.device))).removeprefix("torch.")
+
+
+def _vqgan(recipe: Recipe) -> str | None:
+    return registry.default("vqgan") if any(CANVASES[n].needs for n in _canvases(recipe)) else None
+
+
+def _optimizer(recipe: Recipe) -> str:
+    return CANVASES[recipe.canvas].optimizer
+
+
+def _scale(recipe: Recipe) -> float:
+    """Return the canvas's resolution against the picture's, by the canvas's own policy."""
+    fineness = CANVASES[recipe.canvas].fineness
+    if fineness is None:
+        return 1.0
+    layout = lay_out(recipe.parts, apart=recipe.layout == "apart")
+    view = max(source.side(spec.name) for spec in recipe.clip)
+    return min(1.0, fineness * view / cells(layout.count, recipe.height, recipe.width).side)
+
+
+# In the order in which they are settled: each may follow from those above it.
+OPEN: dict[str, Open] = {
+    "seed": Open((), lambda recipe: draw_seed()),
+    "device": Open((), _device),
+    "precision": Open(("device",), _precision),
+    "layout": Open(("clip",), lambda recipe: _traits(recipe).layout),
+    "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),
+    "starts": Open(("clip", "init"), _starts),
+    "judge": Open(("clip",), _judge),
+    "vqgan": Open(("canvas", "stages"), _vqgan),
+    "optimizer": Open(("canvas",), _optimizer),
+    "scale": Open(("canvas", "clip", "layout", "prompt", "no", "width", "height"), _scale),
+}
+_OF_STAGES = ("optimizer", "scale")  # what a stage with a canvas of its own settles for itself
+_LEFT_OPEN = (None, "auto")
+
+
+def settle(recipe: Recipe) -> Recipe:
+    """Return `recipe` with every value as used, those that were open named in `left`.
+
+    Raises:
+        UsageError: this machine has no such device; a setting in `extras` that no part has.
+        ModelError: the configuration of a model that a value follows from is not on this machine.
+    """
+    given = recipe
+    for name, open_ in OPEN.items():
+        if getattr(recipe, name) in _LEFT_OPEN and (value := open_.value(recipe)) is not None:
+            left = tuple(dict.fromkeys([*recipe.left, name]))
+            recipe = make_recipe(recipe.model_dump() | {name: value, "left": left})
+    stages = tuple(_settle_stage(given, recipe, stage) for stage in recipe.stages)
+    return make_recipe(recipe.model_dump() | {"stages": stages, "extras": _extras(recipe)})
+
+
+def _settle_stage(given: Recipe, recipe: Recipe, stage: Stage) -> Stage:
+    """Return `stage` with what is open in it and in the recipe `given`, where it has a canvas of its own."""
+    if stage.canvas is None:
+        return stage
+    there, left, found = recipe.model_copy(update={"canvas": stage.canvas}), list(stage.left), {}
+    for name in _OF_STAGES:
+        was_open = getattr(given, name) in _LEFT_OPEN or name in given.left
+        if getattr(stage, name) in _LEFT_OPEN and was_open:
+            found[name] = OPEN[name].value(there)
+            left.append(name)
+    return stage.model_copy(update={**found, "left": tuple(dict.fromkeys(left))})
+
+
+def _canvases(recipe: Recipe) -> Iterator[str]:
+    yield recipe.canvas
+    yield from (stage.canvas for stage in recipe.stages if stage.canvas is not None)
+
+
+def _extras(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings of parts of other packages: those given, and the defaults of the rest.
+
+    Raises:
+        UsageError: no part of this recipe has a setting of that name, or it is of another type.
+    """
+    processes = [recipe.process, *(stage.process for stage in recipe.stages if stage.process is not None)]
+    known: dict[str, Any] = {}
+    for canvas in _canvases(recipe):
+        known |= CANVASES[canvas].extras
+    for process in processes:
+        known |= PROCESSES[process].extras
+    for name, value in recipe.extras.items():
+        if name not in known:
+            there = f"There is: {', '.join(known)}." if known else "They have none."
+            raise UsageError(f"extras.{name}: no such setting of this canvas and process. {there}")
+        kind = (int, float) if isinstance(known[name], float) else type(known[name])
+        if not isinstance(value, kind):
+            raise UsageError(f"extras.{name} = {value!r}: type a value such as {known[name]!r}.")
+    return known | recipe.extras
+
+
+def on_this_machine(recipe: Recipe) -> Recipe:
+    """Return `recipe` with device and arithmetic open again, where nobody chose them and this machine lacks them."""
+    from clipart.device import has_bfloat16, pick_device
+
+    if "device" in recipe.left:
+        try:
+            pick_device(recipe.device)
+        except UsageError:
+            return recipe.with_(device="auto")
+    if (
+        "precision" in recipe.left
+        and recipe.precision == "bfloat16"
+        and not has_bfloat16(pick_device(recipe.device))
+    ):
+        return recipe.with_(precision="auto")
+    return recipe
+
+
+def reopen(recipe: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of `recipe`, open again where they had been left open and follow from `changes`.
+
+    A setting among `changes` counts as chosen from now on.
+    """
+    values = recipe.model_dump()
+    moved = {name for name, value in changes.items() if values.get(name) != value}
+    for name, open_ in OPEN.items():
+        if name in recipe.left and name not in changes and moved & {*open_.follows}:
+            values[name] = Recipe.model_fields[name].default
+            moved.add(name)
+    values["left"] = tuple(name for name in recipe.left if name not in moved and name not in changes)
+    if "stages" not in changes:
+        values["stages"] = [_reopen_stage(stage, moved) for stage in values["stages"]]
+    return values
+
+
+def _reopen_stage(stage: dict[str, Any], moved: set[str]) -> dict[str, Any]:
+    again = {name for name in stage["left"] if moved & {name, *OPEN[name].follows}}
+    left = tuple(name for name in stage["left"] if name not in again)
+    return stage | dict.fromkeys(again) | {"left": left}
