@@ -403,12 +403,13 @@ def _explain(issue: dict[str, Any]) -> str:
         return f"{'.'.join(where)}: no such setting.{hint}"
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."
-    if isinstance(issue.get("ctx", {}).get("error"), _RefusedError):
+    refused = isinstance(issue.get("ctx", {}).get("error"), _RefusedError)
+    if refused and name == "no":  # the prompt, with a mark under the character
         return str(issue["ctx"]["error"])
     given = issue.get("input")
     message = str(issue["msg"]).removeprefix("Value error, ")
     field = schema.model_fields.get(name)
-    about = f" ({field.description})" if field is not None and field.description else ""
+    about = f" ({field.description})" if field is not None and field.description and not refused else ""
     return f"{'.'.join(where) or 'recipe'} = {given!r}: {message[:1].lower()}{message[1:]}.{about}".replace(
         "..", "."
     )

@@ -18,7 +18,8 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         """As it is typed: 80% or 0.31."""
-        return f"{100 * self.value:.10g}%" if self.percent else f"{self.value:.10g}"
+        number = 100 * self.value if self.percent else self.value
+        return f"{number:.12f}".rstrip("0").rstrip(".") + "%" * self.percent
 
 
 def parse_target(text: str) -> Target:

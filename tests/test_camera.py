@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from clipart.canvas import ShapesCanvas, build_canvas
+from clipart.canvas import CANVASES
 from clipart.canvas.camera import moved
+from clipart.canvas.shapes import ShapesCanvas
 from clipart.loop import go_on, iterate
 from clipart.recipe import make_recipe
 from clipart.rng import stream
@@ -60,9 +61,8 @@ def test_a_turn_does_not_squeeze() -> None:
 @pytest.mark.parametrize("canvas", ["multires", "plain", "fourier"])
 def test_a_canvas_begins_anew_with_what_is_seen(canvas: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    built = build_canvas(
-        make_recipe({"prompt": "a", "canvas": canvas}), torch.rand(1, 3, 24, 24, generator=generator)
-    )
+    recipe = make_recipe({"prompt": "a", "canvas": canvas})
+    built = CANVASES[canvas].build(torch.rand(1, 3, 24, 24, generator=generator), recipe, {}, None)
     with torch.no_grad():
         for parameter in built.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator))
@@ -119,5 +119,5 @@ def test_a_latent_canvas_begins_anew_too(settings: dict[str, object], tmp_path: 
 def test_the_optimiser_keeps_its_memory(settings: dict[str, object]) -> None:
     session = Session(make_recipe(settings | {"zoom": 1.1, "steps": 3, "optimizer": "adam"}))
     list(go_on(session))
-    state = session.proposer.optimizer.state_dict()["state"]
+    state = session.process.optimizer.state_dict()["state"]
     assert {float(slots["step"]) for slots in state.values()} == {3.0}

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from clipart.canvas import FourierCanvas, MultiResCanvas, PlainCanvas, make_start
-from clipart.canvas.base import DECORRELATED, Canvas, clamp_with_grad
-from clipart.canvas.start import static
+from clipart.canvas.base import Canvas, clamp_with_grad
+from clipart.canvas.pixel import DECORRELATED, FourierCanvas, MultiResCanvas, PlainCanvas
+from clipart.canvas.start import make_start, static
 from clipart.errors import UsageError
 from clipart.recipe import make_recipe
 from clipart.rng import stream

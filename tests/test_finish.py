@@ -8,9 +8,15 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from clipart.errors import UsageError
-from clipart.finish import finish, strips
+from clipart.finish import strips
+from clipart.finish.chain import make_chain, read_chain
 from clipart.finish.clean import MAX_GAIN, clean, stretch
 from clipart.finish.sharpen import sharpen
+
+
+def finish(image: Tensor, steps: str = "clean", upscale: int = 1) -> Tensor:
+    return make_chain((*read_chain(steps), *([f"upscale:{upscale}"] if upscale > 1 else [])))(image)
+
 
 RED, PAPER = torch.tensor([0.8, 0.1, 0.1]), torch.tensor([0.95, 0.95, 0.95])
 
@@ -136,10 +142,13 @@ def test_strips_give_what_the_whole_picture_gives(monkeypatch: pytest.MonkeyPatc
 
 def test_what_cannot_be_finished_is_refused() -> None:
     with pytest.raises(UsageError, match="clean"):
-        finish(drawing(), "polish")  # type: ignore[arg-type]
-    for times in (0, 5):
+        finish(drawing(), "polish")
+    for step in ("upscale:0", "upscale:5"):
         with pytest.raises(UsageError, match="1 to 4"):
-            finish(drawing(), "none", times)
+            finish(drawing(), step)
+    for step in ("clean:1", "upscale:2:3", "upscale:x", "flat:"):
+        with pytest.raises(UsageError, match=f"--finish {step}"):
+            finish(drawing(), step)
     for shape in ((1, 32, 32), (3, 15, 32), (1, 3, 32, 32)):
         with pytest.raises(ValueError, match="sides of 16"):
             finish(torch.zeros(shape))

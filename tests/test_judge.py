@@ -6,15 +6,16 @@ import pytest
 import torch
 
 from clipart import prompt as prompts
-from clipart.critic.clip import Clip, load_clip, split_weight
+from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
-from clipart.critic.layout import lay_out
 from clipart.critic.rivals import _stems
 from clipart.errors import UsageError
 from clipart.iterates import Check, Reading
+from clipart.layout import lay_out
 from clipart.models.embedded import everyday_words
-from clipart.recipe import Target
+from clipart.models.spec import ModelSpec, read_critic
 from clipart.rng import stream
+from clipart.target import Target
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +84,9 @@ def test_everyday_words_are_clean() -> None:
 
 
 def test_weights_of_an_ensemble_are_read() -> None:
-    assert split_weight("tiny") == ("tiny", 1.0)
-    assert split_weight("ViT-B-32/openai::0.5") == ("ViT-B-32/openai", 0.5)
+    assert read_critic("tiny") == ModelSpec("tiny", weight=1.0)
+    assert read_critic("ViT-B-32/openai::0.5") == ModelSpec("ViT-B-32/openai", weight=0.5)
+    assert str(read_critic("ViT-B-32/openai::0.5")) == "ViT-B-32/openai::0.5"
     for bad in ("tiny::x", "tiny::-1", "::2", "tiny::nan", "tiny::inf"):
         with pytest.raises(UsageError, match="above 0"):
-            split_weight(bad)
+            read_critic(bad)

@@ -9,11 +9,12 @@ import torch
 
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip
-from clipart.critic.layout import Layout, lay_out, places
 from clipart.critic.objective import Objective
-from clipart.critic.regularisers import REGULARISERS, margin
+from clipart.critic.places import places
+from clipart.critic.regularisers import REGULARISERS, Margin
 from clipart.critic.views import placed, sample_views
 from clipart.errors import UsageError
+from clipart.layout import Layout, lay_out
 from clipart.loop import go_on, iterate
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
@@ -49,7 +50,7 @@ def test_the_parts_that_weigh_most_have_places(prompt: str, of: tuple[int | None
 )
 def test_a_large_clip_blends_unless_told_otherwise(clip: tuple[str, ...], layout: str, apart: bool) -> None:
     recipe = make_recipe({"prompt": "apple:: tart::", "clip": clip, "layout": layout})
-    assert recipe.parts_apart is apart
+    assert (recipe.resolve().layout == "apart") is apart
 
 
 def corners(count: int, height: int, width: int) -> list[tuple[float, ...]]:
@@ -117,8 +118,7 @@ def test_a_run_with_places_stops_and_goes_on(
     for it in go_on(half):
         if it.step == 2:
             break
-    again = Session(recipe)
-    again.load(half.state())
+    again = Session.restore(half.state(), recipe)
     *_, resumed = go_on(again)
     assert torch.equal(resumed.image, last.image)
 
@@ -153,13 +153,11 @@ def test_a_thing_pulls_at_its_own_place_only(random_clip: str, settings: dict[st
     assert not torch.allclose(plain[..., 36:], other[..., 36:], atol=1e-6)
 
 
-def test_the_margin_lies_around_every_place(settings: dict[str, object]) -> None:
-    recipe = make_recipe(settings)
-
+def test_the_margin_lies_around_every_place() -> None:
     def price(x: int, count: int) -> float:
         sheet = torch.ones(1, 3, 40, 80)
         sheet[..., 20, x] = 0.0
-        return float(margin(sheet, recipe, count))
+        return float(Margin(torch.ones(1, 3, 1, 1), count, 40, 80)(sheet))
 
     assert price(40, 2) > price(36, 2) > price(33, 2) > 0
     assert price(20, 2) == price(60, 2) == 0

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from clipart.canvas import make_start
 from clipart.canvas.pixel import MultiResCanvas
+from clipart.canvas.start import make_start
 from clipart.critic.objective import Objective
 from clipart.errors import DivergedError, ModelError, UsageError
 from clipart.iterates import Iterate
 from clipart.loop import go_on, iterate
-from clipart.propose.gradient import GradientProposer, low_pass, rate_at
+from clipart.process.gradient import GradientProcess, low_pass, rate_at
 from clipart.recipe import Recipe, make_recipe
 from clipart.rng import Streams
 from clipart.session import Session
+from clipart.starts import _try, choose_start
 
 Settings = dict[str, object]
 
@@ -59,14 +60,14 @@ def test_of_several_starts_the_surest_is_kept(settings: Settings, canvas: str) -
     recipe = make_recipe(settings | {"starts": 4, "canvas": canvas})
     session, losses = Session(recipe), []
     for start in range(4):
-        session._take(start)
-        losses.append(session._try())
+        session.begin_at(start)
+        losses.append(_try(session))
     assert len(set(losses)) == 4
     best = losses.index(min(losses))
     session = Session(recipe)
-    told: list[int] = []
-    session.choose_start(lambda: False, told.append)
-    assert told == [1, 2, 3, 4]
+    told: list[tuple[int, int]] = []
+    choose_start(session, lambda: False, lambda *start: told.append(start))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert torch.equal(session.shown, make_start(recipe, Streams(7, best).init))
     for name in ("views", "augment"):  # what was tried has left no trace
         assert torch.equal(session.streams.state()[name], Streams(7).state()[name])
@@ -84,10 +85,10 @@ def test_no_more_starts_are_tried_once_the_run_is_to_stop(settings: Settings) ->
 
 
 def test_several_starts_are_for_the_embedded_critics_unless_asked_for(tmp_path: Path) -> None:
-    assert make_recipe({"prompt": "apple"}).tries == 6
-    assert make_recipe({"prompt": "apple", "starts": 2}).tries == 2
-    assert make_recipe({"prompt": "apple", "clip": ("ViT-B-32",)}).tries == 1
-    assert make_recipe({"prompt": "apple", "init": str(tmp_path / "photo.png")}).tries == 1
+    assert make_recipe({"prompt": "apple"}).resolve().starts == 6
+    assert make_recipe({"prompt": "apple", "starts": 2}).resolve().starts == 2
+    assert make_recipe({"prompt": "apple", "clip": ("ViT-B-32",)}).resolve().starts == 1
+    assert make_recipe({"prompt": "apple", "init": str(tmp_path / "photo.png")}).resolve().starts == 1
 
 
 def test_the_defaults_do_not_leave_the_sheet_blank() -> None:
@@ -149,9 +150,11 @@ def test_seconds_stop_the_run_with_a_fresh_check(settings: Settings) -> None:
 def test_each_canvas_has_the_optimiser_that_suits_it(settings: Settings) -> None:
     stages = [{"name": "cut", "share": 1, "canvas": "shapes"}, {"name": "paint", "share": 1}]
     session = Session(make_recipe(settings | {"steps": 4, "stages": stages}))
-    found = {it.stage or it.step: type(session.proposer.optimizer) for it in go_on(session)}
+    found = {it.stage or it.step: type(session.process.optimizer) for it in go_on(session)}
     assert found == {0: torch.optim.Adam, "cut": torch.optim.Adam, "paint": torch.optim.SGD}
-    assert make_recipe(settings | {"canvas": "shapes", "optimizer": "rmsprop"}).method == "rmsprop"
+    assert (
+        make_recipe(settings | {"canvas": "shapes", "optimizer": "rmsprop"}).resolve().optimizer == "rmsprop"
+    )
 
 
 def test_stages_change_scale_and_settings_on_the_way(settings: Settings) -> None:
@@ -181,7 +184,7 @@ def test_ema_is_a_running_mean_of_the_canvas(settings: Settings) -> None:
     before = session.shown.clone()
     with torch.no_grad():
         session.canvas.levels[-1].add_(0.5)  # type: ignore[union-attr,operator]
-    session.show()
+    session.show(1, 0.0)
     expected = 0.75 * before + 0.25 * session.canvas().detach().clamp(0, 1)
     assert torch.allclose(session.shown, expected, atol=1e-6)
 
@@ -197,8 +200,7 @@ def test_a_session_goes_on_from_its_saved_state_to_the_bit(
     for it in go_on(first):
         saved[it.step] = {name: value.clone() for name, value in first.state().items()}
     for step in (0, 1, 2, 3, 5):
-        later = Session(recipe)
-        later.load(saved[step])
+        later = Session.restore(saved[step], recipe)
         last = list(go_on(later))[-1]
         assert last.step == 6
         assert torch.equal(last.image, it.image), f"cut after step {step}"
@@ -257,15 +259,15 @@ def test_the_retries_are_those_of_the_run_and_not_of_a_stage(
     assert seen[-1].step == 7  # one of the three was spent in the first stage
 
 
-def test_the_proposer_raises_after_its_last_retry(settings: Settings) -> None:
+def test_the_process_raises_after_its_last_retry(settings: Settings) -> None:
     session = Session(make_recipe(settings))
-    proposer = GradientProposer(session.canvas, session.recipe)
+    process = GradientProcess(session.canvas, session.recipe)
     before = [p.detach().clone() for p in session.canvas.parameters()]
     for _ in range(3):
-        proposer._retry()
+        process._retry()
     with pytest.raises(DivergedError, match="--lr"):
-        proposer._retry()
-    assert proposer.retries == 3
+        process._retry()
+    assert process.retries == 3
     assert all(torch.equal(a, b) for a, b in zip(before, session.canvas.parameters(), strict=True))
 
 

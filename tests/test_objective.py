@@ -9,10 +9,17 @@ import torch
 
 from clipart import prompt as prompts
 from clipart.critic.clip import Clip, load_clip
-from clipart.critic.layout import lay_out
 from clipart.critic.objective import Objective, contrast, cosine, spherical
-from clipart.critic.regularisers import REGULARISERS, ink, out_of_range, saturation, total_variation
+from clipart.critic.regularisers import (
+    REGULARISERS,
+    Ink,
+    build_terms,
+    out_of_range,
+    saturation,
+    total_variation,
+)
 from clipart.critic.views import sample_views
+from clipart.layout import lay_out
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
 
@@ -64,10 +71,10 @@ def test_contrast_is_the_cross_entropy_and_ends_where_a_view_is_sure() -> None:
 
 
 def test_contrast_is_for_the_embedded_critics_unless_asked_for() -> None:
-    assert make_recipe({"prompt": "apple"}).metric == "contrast"
-    assert make_recipe({"prompt": "apple", "distance": "spherical"}).metric == "spherical"
-    assert make_recipe({"prompt": "apple", "clip": ("ViT-B-32",)}).metric == "cosine"
-    assert make_recipe({"prompt": "apple", "clip": ("tiny", "ViT-B-32::2")}).metric == "cosine"
+    assert make_recipe({"prompt": "apple"}).resolve().distance == "contrast"
+    assert make_recipe({"prompt": "apple", "distance": "spherical"}).resolve().distance == "spherical"
+    assert make_recipe({"prompt": "apple", "clip": ("ViT-B-32",)}).resolve().distance == "cosine"
+    assert make_recipe({"prompt": "apple", "clip": ("tiny", "ViT-B-32::2")}).resolve().distance == "cosine"
 
 
 def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, object]) -> None:
@@ -81,8 +88,8 @@ def test_total_is_the_weighted_sum_of_its_parts(clip: Clip, settings: dict[str, 
     picture = image() * 1.4 - 0.2
     _, losses = objective.gradient(picture, views, recipe)
     name = clip.name
-    assert losses["tv"] == pytest.approx(float(total_variation(picture, recipe, WHOLE)))
-    assert losses["range"] == pytest.approx(float(out_of_range(picture, recipe, WHOLE)))
+    assert losses["tv"] == pytest.approx(float(total_variation(picture)))
+    assert losses["range"] == pytest.approx(float(out_of_range(picture)))
     text = 0.6 * losses[f"{name}/apple"] + 0.2 * losses[f"{name}/tart"] - 0.2 * losses[f"{name}/worm"]
     assert losses["total"] == pytest.approx(text + 2 * losses["tv"] + 5 * losses["range"], rel=1e-5)
     seen = clip.encode_images(views.render(picture.clamp(0, 1), clip.side))
@@ -122,19 +129,49 @@ def test_an_ensemble_is_the_weighted_mean(clip: Clip, settings: dict[str, object
     assert torch.allclose(alone, twice, rtol=1e-4, atol=1e-8)
 
 
-def test_regularisers_say_what_they_measure(settings: dict[str, object]) -> None:
-    recipe = make_recipe(settings | {"paper": "#666666"})
+def test_regularisers_say_what_they_measure() -> None:
     flat = torch.full((1, 3, 8, 8), 0.4)
-    assert float(total_variation(flat, recipe, WHOLE)) == 0
-    assert float(total_variation(image(), recipe, WHOLE)) > 0.05
-    assert float(out_of_range(flat, recipe, WHOLE)) == 0
-    assert float(out_of_range(flat + 1, recipe, WHOLE)) == pytest.approx(0.16)
-    assert float(saturation(flat, recipe, WHOLE)) == 0
-    assert float(ink(flat, recipe, WHOLE)) == pytest.approx(0, abs=1e-6)
-    assert float(ink(flat + 0.3, recipe, WHOLE)) == pytest.approx(0.3)
+    ink = Ink(torch.full((1, 3, 1, 1), 0.4))
+    assert float(total_variation(flat)) == 0
+    assert float(total_variation(image())) > 0.05
+    assert float(out_of_range(flat)) == 0
+    assert float(out_of_range(flat + 1)) == pytest.approx(0.16)
+    assert float(saturation(flat)) == 0
+    assert float(ink(flat)) == pytest.approx(0, abs=1e-6)
+    assert float(ink(flat + 0.3)) == pytest.approx(0.3)
     red = flat.clone()
     red[:, 0] = 1.0
-    assert float(saturation(red, recipe, WHOLE)) == pytest.approx(0.08)
+    assert float(saturation(red)) == pytest.approx(0.08)
+
+
+def test_terms_are_those_with_a_weight_and_built_once(clip: Clip, settings: dict[str, object]) -> None:
+    recipe = make_recipe(
+        settings | dict.fromkeys(REGULARISERS, 0.0) | {"ink": 0.5, "margin": 2.0, "paper": "#666666"}
+    )
+    terms = build_terms(recipe, WHOLE, 40, 40, torch.device("cpu"))
+    assert [(term.name, term.weight) for term in terms] == [("ink", 0.5), ("margin", 2.0)]
+    assert float(terms[0].loss(torch.full((1, 3, 40, 40), 0.4))) == pytest.approx(0, abs=1e-6)
+    objective = objective_of([(clip, 1.0)], "apple")
+    first = objective.regularisers(image(), recipe)
+    assert objective.regularisers(image(), recipe) is first
+    assert objective.regularisers(image(), recipe.with_(ink=0.1)) is not first
+    assert objective.regularisers(torch.zeros(1, 3, 20, 20), recipe) is not first
+
+
+@pytest.mark.parametrize("chunk", [0, 3, 20])
+def test_a_batch_is_scored_as_a_step_would_score_each(
+    clip: Clip, settings: dict[str, object], chunk: int
+) -> None:
+    recipe = make_recipe(settings | {"tv": 1.0, "noise": 0.1, "chunk": chunk})
+    objective = objective_of([(clip, 1.0)], "apple:: tart::-0.5")
+    views = sample_views(recipe, 40, 40, 0.5, Streams(0), WHOLE)
+    images = torch.cat([image(), 0.3 + 0.4 * image(), torch.ones_like(image())])
+    found = objective.score(images, views, recipe)
+    alone = [objective.gradient(each, views, recipe)[1]["total"] for each in images.split(1)]
+    assert found == pytest.approx(alone, rel=1e-4)
+    assert len(set(found)) == 3
+    text = objective.score(images, views, recipe.with_(**dict.fromkeys(REGULARISERS, 0.0)))
+    assert objective.score(images, views, recipe, whole=False) == pytest.approx(text, rel=1e-6)
 
 
 def test_emphasis_moves_the_embedding_away_from_the_rest(clip: Clip) -> None:

@@ -11,10 +11,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clipart.canvas import VqganCanvas, build_canvas
-from clipart.errors import ModelError
+from clipart.canvas.vqgan import VqganCanvas
+from clipart.errors import ClipartError, ModelError
 from clipart.loop import go_on, iterate
 from clipart.models import embedded
+from clipart.models.needed import load_needed
 from clipart.models.vqgan import METADATA, Vqgan, VqganConfig, build_network, load_vqgan
 from clipart.recipe import make_recipe
 from clipart.rng import stream
@@ -173,9 +174,12 @@ def test_random_codes_come_from_the_generator(small: Vqgan) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_latent_canvas_needs_a_model() -> None:
-    with pytest.raises(ValueError, match="VQGAN"):
-        build_canvas(make_recipe({"prompt": "a", "canvas": "vqgan"}), picture(16, 16))
+def test_a_canvas_gets_the_models_that_it_needs(small: Vqgan) -> None:
+    recipe = make_recipe({"prompt": "a", "canvas": "vqgan", "codes": 0.0})
+    built = VqganCanvas.build(picture(16, 16), recipe, {"vqgan": small}, None)
+    assert built.vqgan is small
+    with pytest.raises(ClipartError, match=r"asks for the model 'nothing'. There is: vqgan"):
+        load_needed("nothing", recipe, CPU)
 
 
 def test_bfloat16_is_close(files: dict[str, str], small: Vqgan) -> None:

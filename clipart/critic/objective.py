@@ -11,7 +11,7 @@ from torch import Tensor
 from clipart.canvas.base import clamp_with_grad
 from clipart.critic.clip import Clip
 from clipart.critic.places import attention
-from clipart.critic.regularisers import Term, build_terms
+from clipart.critic.regularisers import REGULARISERS, Term, build_terms
 from clipart.critic.rivals import rivals
 from clipart.critic.views import Views
 from clipart.layout import Layout
@@ -99,8 +99,8 @@ class Objective:
 
     def regularisers(self, image: Tensor, settings: Recipe) -> list[Term]:
         """Return the regularisers of `settings` for images like `image`; they are built anew where either changes."""
-        weights = (settings.tv, settings.range, settings.saturation, settings.ink, settings.margin)
-        key = (weights, settings.paper, image.shape[-2:], image.device)
+        weights = [getattr(settings, name) for name in REGULARISERS]
+        key = (*weights, settings.paper, image.shape[-2:], image.device)
         if self._built[0] != key:
             height, width = image.shape[-2:]
             self._built = key, build_terms(settings, self.layout.count, height, width, image.device)

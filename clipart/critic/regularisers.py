@@ -16,6 +16,7 @@ from clipart.canvas.start import paper_colour
 from clipart.critic.places import places
 from clipart.recipe import Recipe
 
+REGULARISERS = ("tv", "range", "saturation", "ink", "margin")  # their weights are settings of these names
 _MARGIN = 0.2  # of each side
 
 
