@@ -131,100 +131,166 @@ class Recipe(_Schema):
     """
 
     prompt: str = _knob(
-        ..., "Prompt", "what to draw: parts split by ::, each with a weight", max_length=20_000
+        ..., "Prompt", "what to draw: parts, each followed by :: and its weight", max_length=20_000
     )
-    no: tuple[str, ...] = _knob((), "Prompt", "text to keep away from, weight -0.5 (repeatable)")
+    no: tuple[str, ...] = _knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
     layout: LayoutKind = _knob(
         "auto",
         "Prompt",
-        "heaviest parts, if several: a place each, or one blend",
+        "heaviest parts side by side, or as one blend",
     )
 
     width: int = _knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
     height: int = _knob(256, "Picture", "height of the picture", "pixels", ge=16, le=8192)
     seed: int | None = _knob(
-        None, "Picture", "where all randomness comes from; else drawn", ge=0, le=MAX_SEED
+        None, "Picture", "seed of all random choices; default: drawn anew", ge=0, le=MAX_SEED
     )
-    init: str | None = _knob(None, "Picture", "picture to start from instead of plain paper", "file")
-    init_strength: float = _knob(0.9, "Picture", "how much of it shows in the start", "0 to 1", ge=0, le=1)
-    paper: str = _knob("white", "Picture", "colour under the static, a name or #rrggbb")
-    static: float = _knob(0.1, "Picture", "contrast of the static at the start", "0 to 1", ge=0, le=1)
+    init: str | None = _knob(None, "Picture", "picture to start from", "file")
+    init_strength: float = _knob(
+        0.9, "Picture", "how strongly --init shows at the start", "0 to 1", ge=0, le=1
+    )
+    paper: str = _knob("white", "Picture", "background colour at the start: a name or #rrggbb")
+    static: float = _knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
     starts: int | None = _knob(
-        None, "Picture", "starts to try first; else 6, and 1 with a fetched CLIP", "starts", ge=1, le=100
+        None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100
     )
-    grain: float = _knob(0.1, "Picture", "0 for broad clouds of static, 1 for specks", "0 to 1", ge=0, le=1)
+    grain: float = _knob(
+        0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1
+    )
     finish: Chain = _knob(
         ("clean",),
         "Picture",
-        "steps after the last one, by commas: clean, flat, upscale:2, none",
+        "finish steps, joined by commas: clean, flat, upscale:2, none",
         joined=True,
     )
-    upscale: int = _knob(1, "Picture", "enlarge the finished picture", "times", ge=1, le=4)
+    upscale: int = _knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
-    steps: int = _knob(500, "Stopping", "steps to take at most", "steps", ge=1, le=1_000_000)
-    until: Until | None = _knob(None, "Stopping", "stop when every part is this sure: 80%, or cosine 0.31")
-    seconds: float | None = _knob(None, "Stopping", "stop after this long", "seconds", gt=0)
-    check_every: int = _knob(25, "Stopping", "steps between two looks of the judge", "steps", ge=1, le=10_000)
+    steps: int = _knob(500, "Stopping", "largest number of steps", "steps", ge=1, le=1_000_000)
+    until: Until | None = _knob(None, "Stopping", "stop when all parts match: 80%, or cosine 0.31")
+    seconds: float | None = _knob(None, "Stopping", "stop after this many seconds", "seconds", gt=0)
+    check_every: int = _knob(
+        25, "Stopping", "steps between two checks by the judge", "steps", ge=1, le=10_000
+    )
 
     clip: tuple[Critic, ...] = _knob(
-        (default("clip"),), "Model", "CLIP to climb (repeatable)", "NAME[::WEIGHT]", min_length=1
+        (default("clip"),),
+        "Model",
+        "CLIP that the picture is optimised for (repeatable)",
+        "NAME[::WEIGHT]",
+        min_length=1,
     )
-    judge: JudgeSpec | None = _knob(None, "Model", "CLIP that --until and the summary believe", "NAME")
-    device: str = _knob("auto", "Model", "auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN)
-    precision: Precision = _knob("auto", "Model", "arithmetic of the CLIP")
-    distance: Distance = _knob("auto", "Model", "how far a view is from a text")
+    judge: JudgeSpec | None = _knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
+    device: str = _knob(
+        "auto", "Model", "where to compute: auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN
+    )
+    precision: Precision = _knob("auto", "Model", "number format of the CLIP")
+    distance: Distance = _knob("auto", "Model", "distance from a view to a text")
 
-    process: ProcessName = _knob("gradient", "Canvas", "how the steps change it")
-    canvas: CanvasName = _knob("multires", "Canvas", "what the steps change")
-    vqgan: VqganSpec | None = _knob(None, "Canvas", "VQGAN of that canvas, if not the embedded one", "FILE")
-    codes: float = _knob(0.5, "Canvas", "random codes in the start of a VQGAN", "0 to 1", ge=0, le=1)
+    process: ProcessName = _knob("gradient", "Canvas", "how a step changes the canvas")
+    canvas: CanvasName = _knob("multires", "Canvas", "what the picture is made of")
+    vqgan: VqganSpec | None = _knob(
+        None, "Canvas", "VQGAN for --canvas vqgan; default: the embedded one", "FILE"
+    )
+    codes: float = _knob(0.5, "Canvas", "share of random codes at a VQGAN's start", "0 to 1", ge=0, le=1)
     pull: float = _knob(
-        0.0, "Canvas", "pull of a VQGAN's latents to their middle, fading out", "part a step", ge=0, le=1
+        0.0,
+        "Canvas",
+        "VQGAN latents: part of the way to the mean per step",
+        "part a step",
+        ge=0,
+        le=1,
     )
-    shapes: int = _knob(32, "Canvas", "shapes on the canvas of shapes", "shapes", ge=1, le=512)
-    colour: Colour = _knob("rgb", "Canvas", "colour space of the changes")
-    falloff: float = _knob(1.0, "Canvas", "how much less fine features move", "0 to 2", ge=0, le=2)
+    shapes: int = _knob(32, "Canvas", "number of shapes on --canvas shapes", "shapes", ge=1, le=512)
+    colour: Colour = _knob("rgb", "Canvas", "colour space that is optimised")
+    falloff: float = _knob(1.0, "Canvas", "how much slower fine detail changes", "0 to 2", ge=0, le=2)
     scale: float | None = _knob(
-        None, "Canvas", "its resolution against the picture; else 1, less on shapes", "0 to 1", gt=0, le=1
+        None, "Canvas", "canvas pixels per picture pixel; default 1, shapes less", "0 to 1", gt=0, le=1
     )
-    zoom: float = _knob(1.0, "Canvas", "how much nearer the camera comes", "times a step", ge=0.5, le=2)
-    spin: float = _knob(0.0, "Canvas", "clockwise turn of the picture", "degrees a step", ge=-180, le=180)
-    pan_x: float = _knob(0.0, "Canvas", "way of the camera to the right", "pixels a step", ge=-512, le=512)
-    pan_y: float = _knob(0.0, "Canvas", "way of the camera downwards", "pixels a step", ge=-512, le=512)
+    zoom: float = _knob(
+        1.0, "Canvas", "times that the camera enlarges the picture per step", "times a step", ge=0.5, le=2
+    )
+    spin: float = _knob(
+        0.0, "Canvas", "degrees that the picture turns clockwise per step", "degrees a step", ge=-180, le=180
+    )
+    pan_x: float = _knob(
+        0.0, "Canvas", "pixels that the camera moves right per step", "pixels a step", ge=-512, le=512
+    )
+    pan_y: float = _knob(
+        0.0, "Canvas", "pixels that the camera moves down per step", "pixels a step", ge=-512, le=512
+    )
 
-    optimizer: OptimizerKind = _knob("auto", "Optimiser", "gradient method; auto: adam on shapes, else sgd")
-    lr: float = _knob(0.1, "Optimiser", "learning rate; black to white is 1", "colour a step", gt=0, le=10)
-    momentum: float = _knob(0.9, "Optimiser", "memory of the gradient (Adam's beta 1)", "0 to 1", ge=0, lt=1)
+    optimizer: OptimizerKind = _knob(
+        "auto", "Optimiser", "gradient method; auto is adam for shapes, else sgd"
+    )
+    lr: float = _knob(
+        0.1,
+        "Optimiser",
+        "learning rate, colour per step; 1: black to white",
+        "colour a step",
+        gt=0,
+        le=10,
+    )
+    momentum: float = _knob(0.9, "Optimiser", "momentum; of Adam, beta 1", "0 to 1", ge=0, lt=1)
     schedule: Schedule = _knob("cosine", "Optimiser", "how the learning rate falls over the steps")
     warmup: float = _knob(
-        0.02, "Optimiser", "part of the steps in which it rises first", "0 to 1", ge=0, le=1
+        0.02, "Optimiser", "part of the steps in which the rate rises", "0 to 1", ge=0, le=1
     )
-    ema: float = _knob(0.9, "Optimiser", "moving average that is shown", "0 to 1", ge=0, lt=1)
-    low_pass: float = _knob(0.01, "Optimiser", "blur of the gradient", "part of short side", ge=0, le=0.25)
+    ema: float = _knob(0.9, "Optimiser", "weight of the past in the shown average", "0 to 1", ge=0, lt=1)
+    low_pass: float = _knob(
+        0.01,
+        "Optimiser",
+        "blur of the gradient, part of the short side",
+        "part of short side",
+        ge=0,
+        le=0.25,
+    )
 
-    views: int = _knob(8, "Views", "views scored in a step; one a place at least", "views", ge=1, le=1024)
-    chunk: int = _knob(0, "Views", "views in memory at once; 0 fits the model", "views", ge=0, le=1024)
-    overview: float = _knob(0.85, "Views", "smallest view at the first step", "part of place", gt=0, le=1)
-    detail: float = _knob(0.75, "Views", "smallest view at the last step", "part of place", gt=0, le=1)
+    views: int = _knob(
+        8, "Views", "views scored per step; at least one for each place", "views", ge=1, le=1024
+    )
+    chunk: int = _knob(0, "Views", "views in memory at once; 0: chosen for the model", "views", ge=0, le=1024)
+    overview: float = _knob(
+        0.85, "Views", "smallest view at the first step, part of its place", "part of place", gt=0, le=1
+    )
+    detail: float = _knob(
+        0.75, "Views", "smallest view at the last step, part of its place", "part of place", gt=0, le=1
+    )
     largest: float = _knob(
-        1.15, "Views", "largest view; above 1 it sees past the edge", "part of place", gt=0, le=2
+        1.15,
+        "Views",
+        "largest view, part of its place; above 1: beyond it",
+        "part of place",
+        gt=0,
+        le=2,
     )
-    shift: float = _knob(0.0, "Views", "overhang of a view at the edge", "part of view", ge=0, le=1)
-    rotate: float = _knob(7.0, "Views", "turn of a view, either way, at most", "degrees", ge=0, le=180)
-    perspective: float = _knob(0.03, "Views", "travel of a view's corners", "part of view", ge=0, le=0.4)
-    flip: float = _knob(0.0, "Views", "mirrored views", "part of views", ge=0, le=1)
+    shift: float = _knob(
+        0.0, "Views", "part of a view that may lie outside the picture", "part of view", ge=0, le=1
+    )
+    rotate: float = _knob(
+        7.0, "Views", "largest turn of a view, either way, in degrees", "degrees", ge=0, le=180
+    )
+    perspective: float = _knob(
+        0.03, "Views", "largest shift of a view's corners, part of the view", "part of view", ge=0, le=0.4
+    )
+    flip: float = _knob(0.0, "Views", "part of the views that are mirrored", "part of views", ge=0, le=1)
     jitter: float = _knob(0.2, "Views", "change of brightness, contrast, saturation", "0 to 1", ge=0, le=1)
-    noise: float = _knob(0.06, "Views", "standard deviation of the noise", "0 to 1", ge=0, le=1)
-    erase: float = _knob(0.0, "Views", "views with a box blotted out", "part of views", ge=0, le=1)
-
-    tv: float = _knob(0.0, "Regularisers", "total variation: more is smoother", "weight", ge=0, le=1000)
-    range: float = _knob(
-        1.0, "Regularisers", "pull of colours into what a screen shows", "weight", ge=0, le=1000
+    noise: float = _knob(0.06, "Views", "standard deviation of noise on the views", "0 to 1", ge=0, le=1)
+    erase: float = _knob(
+        0.0, "Views", "part of the views in which a box is blanked out", "part of views", ge=0, le=1
     )
-    saturation: float = _knob(0.1, "Regularisers", "pull of colours towards grey", "weight", ge=0, le=1000)
-    ink: float = _knob(0.06, "Regularisers", "price of leaving the paper's colour", "weight", ge=0, le=1000)
+
+    tv: float = _knob(
+        0.0, "Regularisers", "weight of total variation; more is smoother", "weight", ge=0, le=1000
+    )
+    range: float = _knob(
+        1.0, "Regularisers", "weight against colours that a screen cannot show", "weight", ge=0, le=1000
+    )
+    saturation: float = _knob(0.1, "Regularisers", "weight against strong colours", "weight", ge=0, le=1000)
+    ink: float = _knob(
+        0.06, "Regularisers", "weight against colours other than the paper's", "weight", ge=0, le=1000
+    )
     margin: float = _knob(
-        6.0, "Regularisers", "price of drawing near a place's edge", "weight", ge=0, le=1000
+        6.0, "Regularisers", "weight against drawing near the edge of a place", "weight", ge=0, le=1000
     )
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")

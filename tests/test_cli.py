@@ -400,7 +400,7 @@ def test_summary(fake: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
         ("score", ["--until", "0.25"], "every part reached cosine 0.25 at step 2", 0),
         ("seconds", ["--seconds", "30"], "30 s are over at step 2", 0),
         ("interrupted", [], "Ctrl-C at step 2 of 500", 130),
-        ("diverged", [], "the numbers ran away at step 2; this is the last good picture", 1),
+        ("diverged", [], "infinite or not a number at step 2; the picture is from before that", 1),
     ],
 )
 def test_the_summary_says_what_stopped_it(

@@ -14,17 +14,17 @@ from clipart.cli.options import option
 
 # Name and short help. A name is also that of a module in `clipart.cli.commands`, and of the function in it.
 COMMANDS = {
-    "make": 'make a picture; needs no name: clipart "PROMPT"',
-    "resume": "go on with a run where it stopped",
-    "replay": "run again what made a picture, with changes",
+    "make": 'make a picture; the name may be left out: clipart "PROMPT"',
+    "resume": "continue a run that has stopped",
+    "replay": "run the recipe in a picture again, with changes",
     "show": "print the recipe in a picture or film",
     "video": "make another film of a run",
     "sheet": "put the pictures of runs on one sheet",
-    "plot": "draw scores, losses and rates over the steps",
-    "models": "list, fetch, check and remove models",
+    "plot": "draw the matches, losses and rates over the steps",
+    "models": "list, fetch, check, convert and remove models",
     "parse": "show how a prompt is understood",
     "presets": "list the presets, or show one as TOML",
-    "doctor": "check what is installed, and what to do about it",
+    "doctor": "check the installation, and say what to do",
 }
 
 app = typer.Typer(

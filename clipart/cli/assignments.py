@@ -1,4 +1,4 @@
-"""`--set NAME=VALUE`: any setting of the recipe by its name, those of a stage as `stages.NAME.KEY`.
+"""`--set NAME=VALUE`: any setting of the recipe by its name, one of a stage as `stages.NAME.KEY`.
 
 A setting that a part of another package brings with it is `extras.NAME`.
 """

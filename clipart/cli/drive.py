@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     Consumer = Callable[[Iterate], None]
     Job = Callable[[Recipe, list[Consumer], Callable[[], bool], Callable[[int, int], None]], Result]
 
-STOPPING = "stopping after this step, then saving what there is; once more stops at once"
-DIVERGED = "the optimisation left the numbers. Try a lower --lr, or another --optimizer."
+STOPPING = "stopping after this step, then saving; press Ctrl-C again to stop at once"
+DIVERGED = "the loss became infinite or not a number. Try a lower --lr, or another --optimizer."
 
 
 def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) -> None:
-    """Run `job(settled, consumers, stop_now, trying)`, show its progress and its result, and exit with its code.
+    """Run `job(settled, consumers, stop_now, trying)`, show its progress and result, and exit with its code.
 
     `settled` is `recipe` with every value as used; `again` gives the command that repeats the result.
     """

@@ -11,18 +11,18 @@ from clipart.cli.options import EVERYDAY, PANELS, line_about
 
 WIDEST = 100  # columns; longer lines are hard to read
 COLUMN = 26  # columns of an option with its value
-INTRO = "A picture of your words, by optimisation against CLIP. Offline, on a laptop."
+INTRO = "Makes a picture from a text by optimising it for a CLIP model. Works offline."
 EXAMPLES = (
     ('clipart "apple:: tart::"', "an apple and a tart, side by side"),
-    ('clipart "a fox::2 snow" --no text', "twice as much fox as snow, no letters"),
+    ('clipart "a fox::2 snow" --no text', "twice as much fox as snow, no text"),
     ('clipart "a sunset" -s 512x256', "wider than high"),
 )
-LEGEND = "After an option stands its default, or CAPITALS where it has none."
-MORE = "All options with their defaults and units: clipart --help"
+LEGEND = "An option is followed by its default, or by CAPITALS if it has no default."
+MORE = "All options, with defaults and units: clipart --help"
 ABOUT = {  # Typer's own words are longer than a line
-    "help": "this screen",
-    "install_completion": "let the shell complete options with the Tab key",
-    "show_completion": "print the script for that",
+    "help": "show this help",
+    "install_completion": "complete options with the Tab key in this shell",
+    "show_completion": "print the script that does so",
 }
 
 
@@ -68,9 +68,12 @@ def print_help(command: Any, ctx: Any) -> None:
         screen.line("", f" {LEGEND}", style="dim")
         params = [*job.params, *group.get_params(ctx)]
     else:
-        words = [param.metavar for param in command.params if param.param_type_name == "argument"]
-        _usage(screen, " ".join(["clipart", command.name, *words, "[options]"]))
-        screen.line(f" {command.help}")
+        arguments = [param for param in command.params if param.param_type_name == "argument"]
+        _usage(
+            screen, " ".join(["clipart", command.name, *(each.metavar for each in arguments), "[options]"])
+        )
+        screen.paragraphs(command.help)
+        _print_arguments(screen, arguments)
         params = command.get_params(ctx)
     for panel, rows in panels(params).items():
         screen.heading(panel)
@@ -108,6 +111,11 @@ def _print_commands(screen: _Screen, commands: Iterable[Any]) -> None:
         screen.line([(f" {command.name.ljust(width)}", "bold cyan"), ("   " + command.short_help, "")])
 
 
+def _print_arguments(screen: _Screen, arguments: Sequence[Any]) -> None:
+    for each in arguments:
+        screen.line("", [(f" {each.metavar}", "bold cyan"), (f"   {each.help}", "")])
+
+
 class _Screen:
     """A console of at most WIDEST columns, and the few shapes that a help screen is made of."""
 
@@ -123,6 +131,12 @@ class _Screen:
         for each in lines:
             text = Text(each, style) if isinstance(each, str) else Text.assemble(*each)
             self.console.print(text, width=self.width)
+
+    def paragraphs(self, text: str) -> None:
+        """Print text in lines of the width of the screen; an empty line in it begins a paragraph."""
+        for number, paragraph in enumerate(text.split("\n\n")):
+            lines = wrap(" ".join(paragraph.split()), self.width - 1)
+            self.line(*([""] if number else []), *(f" {line}" for line in lines))
 
     def heading(self, title: str) -> None:
         rule = "─" if self.console.encoding.startswith("utf") else "-"

@@ -60,19 +60,19 @@ def _presets() -> list[str]:
     return list(preset_names())
 
 
-Json = Annotated[bool, option("--json", about="JSON lines on stdout, for programs", panel="Output")]
-Quiet = Annotated[
-    bool, option("--quiet", "-q", about="just the path of the picture on stdout", panel="Output")
+Json = Annotated[bool, option("--json", about="print JSON lines, for programs", panel="Output")]
+Quiet = Annotated[bool, option("--quiet", "-q", about="print only the path of the picture", panel="Output")]
+NoColor = Annotated[
+    bool, option("--no-color", about="print without colours, as with NO_COLOR=1", panel="Output")
 ]
-NoColor = Annotated[bool, option("--no-color", about="no colours, as with NO_COLOR=1", panel="Output")]
 NoMetadata = Annotated[
-    bool, option("--no-metadata", about="leave the recipe out of picture and film", panel="Output")
+    bool, option("--no-metadata", about="do not write the recipe into picture and film", panel="Output")
 ]
 
-PRESET = "settings to begin with: a name or a TOML file"
-SET = "any setting by its name; a stage's: stages.NAME.KEY (repeatable)"
+PRESET = "preset to begin with: its name, or a TOML file"
+SET = "any setting (repeatable); a stage's: stages.NAME.KEY"
 SIZE = "width x height in pixels, or one number for both"
-FILM = "film of how it came about: mp4 or none"
+FILM = "film of the run: mp4 or none"
 FILM_SECONDS = "length of the film in seconds"
 # Options that are no field of the recipe. The defaults shown are those of `clipart.run.Outputs`, with which
 # tests compare them: importing it here would make the help slow.
@@ -83,13 +83,17 @@ OWN: dict[str, Any] = {
     "set": own(list[str], "--set", about=SET, metavar="NAME=VALUE", panel="Prompt"),
     "size": own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
     "output": own(
-        Path, "--output", "-o", about="write just the picture, here", metavar="FILE", panel="Output"
+        Path, "--output", "-o", about="write only the picture, to this file", metavar="FILE", panel="Output"
     ),
     "folder": own(
-        Path, "--folder", about="where the run's own folder is made", value="outputs", panel="Output"
+        Path,
+        "--folder",
+        about="folder in which the folder of the run is made",
+        value="outputs",
+        panel="Output",
     ),
     "video": own(Literal["mp4", "none"], "--video", about=FILM, value="mp4", panel="Output"),
-    "fps": own(int, "--fps", about="frames a second of the film", value=30, min=1, max=120, panel="Output"),
+    "fps": own(int, "--fps", about="frames per second of the film", value=30, min=1, max=120, panel="Output"),
     "video_seconds": own(
         float, "--video-seconds", about=FILM_SECONDS, value=10, min=0.1, max=3600, panel="Output"
     ),
@@ -166,12 +170,15 @@ def _from_field(name: str, field: FieldInfo) -> Any:
 
 
 def _about_field(name: str, field: FieldInfo) -> str:
-    """Return what a field of the recipe does, its values if there is a list of them, and its unit."""
+    """Return what a field of the recipe does, its values if there is a list of them, and its unit.
+
+    The unit is left out where the words say it: where its first word is one of them.
+    """
     words, unit = field.description or "", str(_extra(field)["unit"])
     if choices(name):
         words += f" ({CHOICES})" if ":" in words or ";" in words else f": {CHOICES}"
-    plain = not unit or unit in words.split() or unit == "file" or unit.isupper()
-    return words if plain else f"{words}, {unit}"
+    said = not unit or unit == "file" or unit.isupper() or unit.split()[0] in words.split()
+    return words if said else f"{words} ({unit})"
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

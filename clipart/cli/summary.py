@@ -29,7 +29,7 @@ def stop_reason(result: Result, signal_name: str = "Ctrl-C") -> str:
         "steps": f"all {result.steps} steps are done{missed}",
         "seconds": f"{recipe.seconds or 0:g} s are over at step {result.steps}{missed}",
         "interrupted": f"{signal_name} at step {result.steps} of {recipe.steps}",
-        "diverged": f"the numbers ran away at step {result.steps}; this is the last good picture",
+        "diverged": f"infinite or not a number at step {result.steps}; the picture is from before that",
     }[result.stop]
 
 

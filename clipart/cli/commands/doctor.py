@@ -8,7 +8,7 @@ from clipart.cli.options import Json, NoColor
 
 
 def doctor(context: typer.Context, json: Json = False, no_color: NoColor = False) -> None:
-    """Check versions, devices, encoders, models and folders. Exit code 1 if the main job cannot run."""
+    """Check versions, devices, encoders, models and folders. The exit code is 1 if no picture can be made."""
     from clipart.cli.doctor import check_up
 
     raise typer.Exit(check_up(context.obj.choose(json=json, no_color=no_color)))

@@ -9,6 +9,7 @@ import typer
 
 from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
+from clipart.recipe import knobs
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,18 +17,18 @@ if TYPE_CHECKING:
     from clipart.cli.sink import Sink
     from clipart.prompt import Part, Prompt
 
-AWAY = "text to keep away from, weight -0.5 (repeatable)"
+AWAY = str(knobs()["no"].description)
 
 
 def parse(
     context: typer.Context,
     words: Words = None,
     no: Annotated[list[str] | None, option("--no", "--negative", about=AWAY, metavar="TEXT")] = None,
-    clip: Annotated[str, option("--clip", about="CLIP whose tokens to show", value="tiny")] = "tiny",
+    clip: Annotated[str, option("--clip", about="CLIP whose tokens are shown", value="tiny")] = "tiny",
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show a prompt's parts with weights, shares, emphasis and tokens, and what the CLIP does not see."""
+    """Show the parts of a prompt with their weights and tokens, and the words that the CLIP does not read."""
     from clipart import prompt as prompts
     from clipart.cli.reading import one_prompt
 
@@ -54,7 +55,8 @@ def show_prompt(sink: Sink, prompt: Prompt, clip: str) -> None:
         if found.lost:
             sink.warn(
                 f"{clip} reads {found.limit} tokens of a part, and {shorten(part.text)!r} has "
-                f"{len(found.tokens)}.\nIt does not see: {' '.join(found.lost)}\nShorten it, or split it: ::"
+                f"{len(found.tokens)}.\nIt does not see: {' '.join(found.lost)}\n"
+                "Shorten the part, or split it in two with ::"
             )
 
 

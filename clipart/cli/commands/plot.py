@@ -15,13 +15,18 @@ def plot(
     run: Run,
     output: Annotated[
         Path | None,
-        option("--output", "-o", about="one .svg or .png; else both in the run's folder", metavar="FILE"),
+        option(
+            "--output",
+            "-o",
+            about="one .svg or .png; default: both, in the run",
+            metavar="FILE",
+        ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Draw how matches, losses and the rate went over the steps, as SVG and as PNG."""
+    """Draw the matches, losses and learning rate of a run over its steps, as SVG and PNG."""
     from clipart.record.plot import make_plot
 
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 def presets(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="the preset to show")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="the preset whose settings are printed")
+    ] = None,
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the presets and what they change, or show all settings of one as TOML."""
+    """List the presets and the settings that they change, or print all settings of one as TOML."""
     sink = context.obj.choose(json=json, no_color=no_color)
     if name is None:
         list_presets(sink)

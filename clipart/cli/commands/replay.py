@@ -1,4 +1,4 @@
-"""`clipart replay`: run again what made a picture, with changes."""
+"""`clipart replay`: run the recipe in a picture again, with changes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from clipart.run import Result
 
 Source = Annotated[
-    list[str] | None, typer.Argument(metavar="FILE", help="a picture, film or run; then a new prompt")
+    list[str] | None,
+    typer.Argument(metavar="FILE", help="a picture, a film or the folder of a run; after it, a new prompt"),
 ]
 
 
 @takes(words=Source, **recipe_options())
 def replay(context: typer.Context, words: list[str] | None, **given: Any) -> None:
-    """Run again what made a picture, a film or a run's folder, changed by the options that are typed.
+    """Run the recipe of a picture, a film or a run again. Options that are typed replace its settings.
 
-    A prompt behind the file takes the place of the old one. A recipe from elsewhere chooses no file of yours:
-    a picture to start from, and a model in a file, must be typed again.
+    A prompt typed after the file replaces the prompt. A recipe may not choose files on this machine: if it has
+    a picture to start from, or a model in a file, type that option again.
     """
     invocation: Invocation = context.obj
     sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
@@ -64,9 +65,9 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     from clipart.settle import on_this_machine
 
     if not words:
-        raise UsageError("Replay what? Give a picture, a film or a run's folder: clipart replay apple.png")
+        raise UsageError("Replay what? Type a picture, a film or a run: clipart replay apple.png")
     if len(words) > 2:
-        raise UsageError(f'Behind {words[0]} goes one prompt, in quotes: "{" ".join(words[1:])}"')
+        raise UsageError(f'After {words[0]}, type one prompt in quotes: "{" ".join(words[1:])}"')
     origin = read_origin(Path(words[0]))
     prompt = {"prompt": words[1]} if len(words) == 2 else {}
     require_harmless(origin.recipe, typed_settings(given) | prompt)
@@ -79,4 +80,4 @@ def warn_of_differences(sink: Sink, origin: Origin, recipe: Recipe) -> None:
     from clipart.record.metadata import differences, model_hashes
 
     for words in differences(origin, model_hashes(recipe)):
-        sink.warn(f"{words}; the picture may be another one")
+        sink.warn(f"{words}; the picture may come out different")

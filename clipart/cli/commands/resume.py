@@ -1,4 +1,4 @@
-"""`clipart resume`: go on with a run where it stopped."""
+"""`clipart resume`: continue a run that has stopped."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def resume(
     context: typer.Context,
     run: Run,
     steps: Annotated[
-        int | None, option("--steps", "-n", about="steps in all, if more than planned", metavar="N", min=1)
+        int | None, option("--steps", "-n", about="steps in all, if more than before", metavar="N", min=1)
     ] = None,
     device: Annotated[
-        str | None, option("--device", about="another device than before", metavar="NAME")
+        str | None, option("--device", about="compute on another device than before", metavar="NAME")
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Go on with a run from its last checkpoint, as if it had never stopped.
+    """Continue a run from its last checkpoint. The picture is the same as without the stop.
 
-    On the same machine, versions and threads the picture is the same to the bit. A run that has ended gets
-    its picture and film again, or with more steps goes on.
+    It is equal to the bit on the same machine, with the same versions and the same number of threads. A run
+    that has ended writes its picture and film again; with a larger --steps it continues.
     """
     from clipart.cli.drive import drive
     from clipart.cli.summary import again

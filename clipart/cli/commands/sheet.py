@@ -19,19 +19,19 @@ def sheet(
     context: typer.Context,
     runs: Runs,
     output: Annotated[
-        Path | None, option("--output", "-o", about="where to write it", value="sheet.png", metavar="FILE")
+        Path | None, option("--output", "-o", about="file to write", value="sheet.png", metavar="FILE")
     ] = None,
     size: Annotated[
         int, option("--size", "-s", about="longer side of a picture in pixels", value=256, min=16, max=4096)
     ] = 256,
     columns: Annotated[
-        int | None, option("--columns", about="pictures side by side", metavar="N", min=1, max=100)
+        int | None, option("--columns", about="pictures in a row", metavar="N", min=1, max=100)
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Put the pictures of runs on one sheet, with captions; several prompts and seeds make a grid."""
+    """Put the pictures of runs on one sheet, with captions. Several prompts and seeds make a grid."""
     from clipart.record.sheet import make_sheet
 
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)

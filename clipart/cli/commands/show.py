@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 def show(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="a picture, film or run", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="a picture, a film, or the folder of a run", show_default=False),
+    ],
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
-    """Print the recipe that a picture, a film or a run has, as TOML. Nothing is run, and no pixel decoded."""
+    """Print the recipe of a picture, a film or a run, as TOML. Nothing is run."""
     show_origin(context.obj.choose(json=json, no_color=no_color), file)
 
 

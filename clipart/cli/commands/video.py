@@ -24,24 +24,29 @@ Kind = Literal["mp4", "webm", "gif", "apng", "webp"]
 # Options that are fields of `clipart.record.render.Film`. A test compares names, defaults and ranges:
 # importing it here would make the help slow.
 FILM: dict[str, Any] = {
-    "fps": own(int, "--fps", about="frames a second", value=30, min=1, max=240),
-    "seconds": own(float, "--seconds", about="length of the film", value=10, min=0.1, max=3600),
+    "fps": own(int, "--fps", about="frames per second", value=30, min=1, max=240),
+    "seconds": own(float, "--seconds", about="length of the film in seconds", value=10, min=0.1, max=3600),
     "size": own(int, "--size", "-s", about="longer side in pixels", metavar="N", min=16, max=4096),
-    "hold": own(float, "--hold", about="seconds of the finished picture, up to half", value=1.5, min=0),
+    "hold": own(float, "--hold", about="seconds the finished picture stays; half at most", value=1.5, min=0),
     "ease": own(
-        float, "--ease", about="1: even; more: longer on the first steps", value=1.6, min=0.1, max=10
+        float,
+        "--ease",
+        about="1: all steps equally long; above 1: first longer",
+        value=1.6,
+        min=0.1,
+        max=10,
     ),
-    "reverse": own(bool, "--reverse", about="backwards"),
-    "boomerang": own(bool, "--boomerang", about="there and back"),
-    "interpolate": own(bool, "--interpolate", about="fade between recorded steps"),
-    "caption": own(bool, "--caption", about="prompt and step in a line below"),
+    "reverse": own(bool, "--reverse", about="play backwards"),
+    "boomerang": own(bool, "--boomerang", about="play forwards, then backwards"),
+    "interpolate": own(bool, "--interpolate", about="fade from one recorded step to the next"),
+    "caption": own(bool, "--caption", about="write prompt and step below the picture"),
 }
 
 
 @takes(
     run=RunOrFile,
-    format=own(Kind, "--format", about="mp4, webm, gif, apng or webp", value="mp4"),
-    output=own(Path, "--output", "-o", about="where to write it; else in the run", metavar="FILE"),
+    format=own(Kind, "--format", about="format: mp4, webm, gif, apng or webp", value="mp4"),
+    output=own(Path, "--output", "-o", about="file to write; default: in the run", metavar="FILE"),
     **FILM,
     no_metadata=NoMetadata,
     json=Json,
@@ -49,7 +54,7 @@ FILM: dict[str, Any] = {
     no_color=NoColor,
 )
 def video(context: typer.Context, run: Path, output: Path | None, **given: Any) -> None:
-    """Make a film of a run from its trajectory, as often as wanted, without running it again."""
+    """Make a film from the recorded steps of a run, without running it again."""
     from clipart.record.render import Film
 
     sink = context.obj.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])

@@ -18,21 +18,24 @@ ACTIONS = ("pull", "verify", "path", "rm", "convert")  # each a module here, wit
 def models(
     context: typer.Context,
     action: Annotated[
-        str | None, typer.Argument(metavar=f"[{'|'.join(ACTIONS)}]", help="what to do with models")
+        str | None,
+        typer.Argument(metavar=f"[{'|'.join(ACTIONS)}]", help="what to do; default: list the models"),
     ] = None,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="the models; for convert, CONFIG and CKPT")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="the models; for convert, the files CONFIG and CKPT"),
     ] = None,
     output: Annotated[
         Path | None,
-        option("--output", "-o", about="the file that convert writes", metavar="FILE", panel="Output"),
+        option("--output", "-o", about="file that convert writes", metavar="FILE", panel="Output"),
     ] = None,
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the models; `pull` fetches, `verify` compares hashes, `path` tells where, `rm` removes.
+    """List the models, or do one of these with the models that are named.
 
-    `convert CONFIG CKPT` makes a published VQGAN into a file that --vqgan takes, without running it.
+    pull downloads them. verify compares their files with the known hashes. path prints where they are. rm
+    removes them. convert CONFIG CKPT makes a file for --vqgan out of a published VQGAN; no code in it is run.
     """
     from clipart.cli.commands.models.listing import list_models
 
@@ -44,6 +47,6 @@ def models(
         hint = did_you_mean(action, ACTIONS)
         raise UsageError(f"clipart models {action}: type one of {', '.join(ACTIONS)}.{hint}")
     if not names and action in ("pull", "path", "rm"):
-        raise UsageError(f"clipart models {action}: of which model? `clipart models` lists the names.")
+        raise UsageError(f"clipart models {action}: type the name of a model. `clipart models` lists them.")
     do = getattr(import_module(f"{__name__}.{action}"), action)
     do(sink, names or (), **({"output": output} if action == "convert" else {}))

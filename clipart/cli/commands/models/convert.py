@@ -22,14 +22,12 @@ def convert(sink: Sink, names: Sequence[str], output: Path | None = None) -> Non
     """
     if len(names) != 2:
         raise UsageError(
-            "clipart models convert takes two files: CONFIG.yaml and CKPT, and -o FILE if you like."
+            "clipart models convert takes two files, CONFIG.yaml and CKPT, and optionally -o FILE."
         )
     config, checkpoint = (Path(name) for name in names)
     final = output or checkpoint.with_suffix(".safetensors")
     if any(os.path.realpath(final) == os.path.realpath(source) for source in (config, checkpoint)):
-        raise UsageError(
-            f"{final} would be replaced by what is made of it. Choose another name with -o FILE."
-        )
+        raise UsageError(f"{final} is one of the files that are read. Choose another name with -o FILE.")
     from safetensors.torch import save_file
 
     from clipart.files import atomic, require_writable

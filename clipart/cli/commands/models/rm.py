@@ -17,4 +17,4 @@ def rm(sink: Sink, names: Sequence[str]) -> None:
     for entry in [registry.find(name) for name in names]:
         freed = store.remove(entry)
         sink.event("removed", name=entry.name, bytes=freed)
-        sink.show(f" {entry.name} is removed; {size(freed)} are free again.")
+        sink.show(f" {entry.name} is removed; {size(freed)} are free now.")
