@@ -10,74 +10,61 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "clipart"
-# From the ground up; a module imports from its own floor and from those above it in this list. A module of a package
-# stands where the package does, unless it is named here itself.
+# From the ground up; a module imports from its own floor and from those above it in this list. A "table" is the
+# `__init__` of a package of parts: it has their names, and loads none.
 FLOORS = [
     {"errors"},
     {"files", "pictures", "near"},
-    {"tables", "rng", "prompt", "prompt_error", "target", "device"},
-    {"canvas.__init__", "process.__init__", "finish.__init__", "finish.chain", "layout"},
+    {"rng", "prompt", "prompt_error", "device", "target", "tables"},
+    {"layout", "iterates", "canvas table", "process table", "finish table"},
+    {"finish"},
     {"recipe", "fields", "settle", "models"},
-    {"iterates"},
     {"canvas"},
     {"critic"},
     {"process"},
     {"session"},
     {"starts"},
     {"loop"},
-    {"record", "finish", "presets"},
+    {"record", "presets"},
     {"run"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
-TABLES = {"canvas.__init__", "process.__init__", "finish.__init__"}  # they name types of the parts
+TABLES = ("canvas", "process", "finish")
 
 
-def floor(module: str) -> int:
-    return FLOOR[module] if module in FLOOR else FLOOR[module.split(".")[0]]
-
-
-def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+def floor_of(parts: list[str]) -> str:
+    """The name in FLOORS of a module under `clipart`, given as the parts of its name."""
+    return f"{parts[0]} table" if len(parts) == 1 and parts[0] in TABLES else parts[0]
 
 
 def imports(path: Path) -> set[str]:
-    """The modules under `clipart` that a module imports, also inside functions and for type checking."""
-    tree = ast.parse(path.read_text())
-    if module_of(path) in TABLES:
-        tree.body = [node for node in tree.body if not isinstance(node, ast.If)]
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "clipart":
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [a.name for a in node.names if a.name.startswith("clipart.")]
-        else:
+    """The names in FLOORS of what a module imports, also inside functions; of a table, not for type checking."""
+    found: set[str] = set()
+    is_table = path.name == "__init__.py" and path.parent.name in TABLES
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if is_table and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
-        found |= {_existing(name.split(".")[1:]) for name in names}
-    return found - {""}
-
-
-def _existing(parts: list[str]) -> str:
-    """The module that a dotted name is, or is in; empty for the package's own names."""
-    while parts:
-        if PACKAGE.joinpath(*parts).with_suffix(".py").is_file():
-            return ".".join(parts)
-        if PACKAGE.joinpath(*parts, "__init__.py").is_file():
-            return ".".join([*parts, "__init__"])
-        parts = parts[:-1]
-    return ""
+        nodes.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "clipart":
+            parts = node.module.split(".")[1:]
+            found |= {floor_of(parts)} if parts else {floor_of([alias.name]) for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".")[1:] for alias in node.names if alias.name.startswith("clipart.")]
+            found |= {floor_of(parts) for parts in names}
+    return found
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
-    home = module_of(path)
-    if home == "__init__":
+    parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+    home = floor_of(parts[:1] if parts[1:] == ["__init__"] else [*parts, ""])
+    if path == PACKAGE / "__init__.py":
         return  # it names what is public, and imports it on first use
     for name in imports(path):
-        assert floor(name) <= floor(home), f"{home} imports {name}, which is above it"
-        packages = {name.split(".")[0], home.split(".")[0]}
-        assert packages != {"record", "finish"}, f"{home} imports {name}"
+        assert FLOOR[name] <= FLOOR[home], f"{home} imports {name}, which is above it"
 
 
 def test_modules_and_functions_fit() -> None:
@@ -101,9 +88,17 @@ def test_the_ground_floor_stands_on_errors_alone(name: str) -> None:
     assert imports(PACKAGE / f"{name}.py") <= {"errors"}
 
 
-def test_finish_does_not_import_record() -> None:
-    for path in (PACKAGE / "finish").glob("*.py"):
-        assert "record" not in imports(path), path
+@pytest.mark.parametrize(("package", "other"), [("finish", "record"), ("record", "finish")])
+def test_finish_and_record_do_not_import_one_another(package: str, other: str) -> None:
+    for path in (PACKAGE / package).glob("*.py"):
+        assert not {other, f"{other} table"} & imports(path), path
+
+
+def test_every_module_has_a_floor() -> None:
+    there = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert there <= set(FLOOR)
 
 
 @pytest.mark.parametrize(
