@@ -42,17 +42,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from clipart.critic.layout import lay_out
 from machine import machine
 from PIL import Image
 from retrieval import held_out, on_white
 from torch import Tensor
 
+import clipart.models.vqgan
 import clipart.session
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
 from clipart.device import pick_device
 from clipart.errors import ClipartError, UsageError
+from clipart.layout import lay_out
 from clipart.models.source import find_source
 from clipart.models.vqgan import load_vqgan
 from clipart.pictures import open_picture
@@ -225,7 +226,7 @@ def models_shared() -> Iterator[None]:
     """Let all runs meanwhile use the same models, which are frozen; a session by itself loads its own."""
     with (
         patch.object(clipart.session, "load_clip", cache(load_clip)),
-        patch.object(clipart.session, "load_vqgan", cache(load_vqgan)),
+        patch.object(clipart.models.vqgan, "load_vqgan", cache(load_vqgan)),
     ):
         yield
 
@@ -236,9 +237,11 @@ def is_made(recipe: Recipe, path: Path) -> bool:
         origin = read_origin(path)
     except ClipartError:
         return False
+    recipe = recipe.resolve()
     wanted = model_hashes(recipe)
-    if recipe.until is None and recipe.judged_by not in recipe.clip:
-        wanted[recipe.judged_by] = origin.models.get(recipe.judged_by, "")
+    judge, climbed = str(recipe.judge), [spec.name for spec in recipe.clip]
+    if recipe.until is None and judge not in climbed:
+        wanted[judge] = origin.models.get(judge, "")
     return origin.recipe == recipe and origin.models == wanted
 
 
@@ -329,13 +332,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     prompts = {kind: subset(each, args.prompts) for kind, each in prompts.items()}
     canvases = list(CANVASES) if args.canvas == "all" else [args.canvas]
 
-    recipe = make_recipe(given(args) | {"prompt": "apple"})
-    critic, device = recipe.clip[0], pick_device(recipe.device)
-    judge = args.judge or recipe.judged_by
+    recipe = make_recipe(given(args) | {"prompt": "apple"}).resolve()
+    critic, device = recipe.clip[0].name, pick_device(recipe.device)
+    judge = args.judge or str(recipe.judge)
     same = find_source(judge).identity() == find_source(critic).identity()
     climbed = load_clip(critic, device, recipe.precision)
     judging = climbed if same else load_clip(judge, device, recipe.precision)
-    panel = Panel(judging, climbed, args.seed, recipe.parts_apart)
+    panel = Panel(judging, climbed, args.seed, recipe.layout == "apart")
     if "vqgan" in canvases:
         load_vqgan(args.vqgan, device)  # if it is not there, nobody wants to hear so after the other canvas
 
@@ -354,7 +357,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "machine": machine(), "critic": critic, "judge": judge, "judge_is_critic": same,
         "vqgan": (args.vqgan or "embedded") if "vqgan" in canvases else None,
         "seed": args.seed, "steps": recipe.steps, "size": recipe.width, "distractors": DISTRACTORS,
-        "layout": "apart" if recipe.parts_apart else "blend",
+        "layout": recipe.layout,
         "prompts": {kind: len(each) for kind, each in prompts.items()}, "figures": found, "bars": held,
         "ok": None if held is None else all(each["ok"] for each in held),
         "pictures": [asdict(row) for row in rows],

@@ -41,7 +41,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import clipart.loop
-from clipart.canvas import VqganCanvas
+from clipart.canvas.vqgan import VqganCanvas
 from clipart.critic.clip import Clip
 from clipart.critic.views import Views
 from clipart.models.vqgan import METADATA, Vqgan, VqganConfig, build_network
@@ -97,7 +97,7 @@ class Parts:
             (Views, "render", lambda *_: "views"),
             (Clip, "encode_images", lambda *_: "CLIP forward"),
             (torch.autograd, "backward", _backward),
-            (type(session.proposer.optimizer), "step", lambda *_: "optimiser"),
+            (type(session.process.optimizer), "step", lambda *_: "optimiser"),
             (VqganCanvas, "project", lambda *_: "optimiser"),
         ]
         with ExitStack() as stack:
@@ -162,11 +162,10 @@ def decoder_alone(vqgan: Vqgan, size: int) -> Callable[[], None]:
 def measure(recipe: Recipe, rounds: int) -> dict[str, Any]:
     """Return the medians in milliseconds, and the ratio of every round, ascending."""
     session = build(recipe)
-    assert session.vqgan is not None
     clip = session.objective.terms[0].clip
     models = {
         "CLIP alone": clip_alone(clip, recipe.views, recipe.chunk),
-        "decoder alone": decoder_alone(session.vqgan, recipe.width),
+        "decoder alone": decoder_alone(session.models["vqgan"], recipe.width),
     }
     steps = clipart.loop.go_on(session)
     next(steps)  # the look before the first step
@@ -179,7 +178,7 @@ def measure(recipe: Recipe, rounds: int) -> dict[str, Any]:
             row["step"] = seconds(lambda: next(steps))
         row["the rest"] = row["step"] - parts.seconds.total()
         rows.append(row | parts.seconds)
-    assert session.proposer.retries == 0, "NaN in the gradient"
+    assert session.process.retries == 0, "NaN in the gradient"
     rows = rows[1:]  # the first warms up
     return {
         "precision": str(clip.dtype).removeprefix("torch."),

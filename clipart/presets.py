@@ -10,7 +10,11 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +47,17 @@ class Preset:
 
 
 def preset_names() -> tuple[str, ...]:
-    """Return the names of the shipped presets, `default` first, the others by the alphabet.
+    """Return the names of the presets: `default` first, the other shipped ones, then those of other packages.
 
     Raises:
         ClipartError: the installation has no presets.
     """
-    names = sorted(path.stem for path in _shipped().glob("*.toml"))
-    return tuple(sorted(names, key=lambda name: name != "default"))
+    shipped = sorted(_files(_shipped()), key=lambda name: (name != "default", name))
+    return (*shipped, *sorted(set(foreign_presets()) - set(shipped)))
 
 
 def load_preset(name_or_path: str) -> Preset:
-    """Load a shipped preset by its name, or a preset of one's own by the path of its .toml file.
+    """Load a preset by its name, or one of your own by the path of its .toml file.
 
     Each setting comes from the nearest preset of the chain that has it; `stages` too, as a whole.
 
@@ -96,6 +100,28 @@ def _shipped() -> Path:
     raise ClipartError(f"{here / 'presets'} is missing: clipart is not fully installed. Install it again.")
 
 
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("*.toml")}
+
+
+@cache
+def foreign_presets() -> dict[str, Path]:
+    """Return the preset files of other packages by name: those in the folders of their entry points' modules.
+
+    A package names the folder, a package itself, in the group `clipart.presets`: `looks =
+    "my_package.presets"`. Nothing of it is imported but what it lies in. A shipped preset keeps its name.
+    """
+    found: dict[str, Path] = {}
+    for point in sorted(entry_points(group="clipart.presets"), key=lambda point: point.name):
+        with suppress(
+            ImportError, AttributeError, ValueError
+        ):  # of a package that is broken; the doctor says so
+            spec = find_spec(point.module)
+            for folder in (spec.submodule_search_locations or []) if spec else []:
+                found = _files(Path(folder)) | found
+    return found
+
+
 def _locate(wanted: str, beside: Path) -> Path:
     """Return the file of `wanted`: a path, relative to `beside`, if it ends in .toml, or else a name."""
     if wanted.lower().endswith(".toml"):
@@ -109,7 +135,7 @@ def _locate(wanted: str, beside: Path) -> Path:
         raise UsageError(
             f"No preset {wanted!r}.{hint} `clipart presets` lists them; a file of your own ends in .toml."
         )
-    return _shipped() / f"{wanted}.toml"
+    return _files(_shipped()).get(wanted) or foreign_presets()[wanted]
 
 
 def _own_settings(path: Path, values: dict[str, Any]) -> dict[str, Any]:

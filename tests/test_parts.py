@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from clipart import presets
 from clipart.canvas import CANVASES
 from clipart.canvas.base import Canvas
 from clipart.cli import main
@@ -220,3 +221,28 @@ def test_parts_of_other_packages_are_found_by_entry_points(
     CANVASES._loaded.pop("fine")
     with pytest.raises(UsageError, match=r"no canvas 'fne'. Did you mean 'fine'"):
         CANVASES.check("fne")
+
+
+def test_presets_of_other_packages_are_found_by_entry_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = tmp_path / "other_looks"
+    looks.mkdir()
+    (looks / "__init__.py").write_text("raise ImportError('nothing of it has to run')")
+    (looks / "sepia.toml").write_text('about = "brown"\nextends = "draft"\npaper = "#e8d8b8"\n')
+    (looks / "default.toml").write_text('about = "in the way"\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [
+        EntryPoint("looks", "other_looks", "clipart.presets"),
+        EntryPoint("gone", "no_such_package.looks", "clipart.presets"),
+    ]
+    monkeypatch.setattr("clipart.presets.entry_points", lambda group: points)
+    presets.foreign_presets.cache_clear()
+    try:
+        assert presets.preset_names()[-1] == "sepia"
+        assert presets.load_preset("sepia").settings["paper"] == "#e8d8b8"
+        assert presets.load_preset("default").about != "in the way"
+        assert main(["presets", "sepia"]) == 0
+        assert "#e8d8b8" in capsys.readouterr().out
+    finally:
+        presets.foreign_presets.cache_clear()

@@ -216,9 +216,10 @@ def models() -> Iterator[Finding]:
 
 
 def parts() -> Iterator[Finding]:
-    """Look at the canvases, processes and finish steps of other packages, and whether they load."""
+    """Look at the canvases, processes, finish steps and presets of other packages, and whether they load."""
     from clipart.canvas import CANVASES
     from clipart.finish import FINISHES
+    from clipart.presets import foreign_presets, load_preset
     from clipart.process import PROCESSES
 
     tables: tuple[Table[Any], ...] = (CANVASES, PROCESSES, FINISHES)
@@ -231,6 +232,13 @@ def parts() -> Iterator[Finding]:
                 yield Finding("Parts of other packages", name, "warn", text, str(error))
             else:
                 yield Finding("Parts of other packages", name, "ok", text)
+    for name, path in foreign_presets().items():
+        try:
+            load_preset(name)
+        except ClipartError as error:
+            yield Finding("Parts of other packages", name, "warn", f"preset, {path}", str(error))
+        else:
+            yield Finding("Parts of other packages", name, "ok", f"preset, {path}")
 
 
 def folders() -> Iterator[Finding]:
