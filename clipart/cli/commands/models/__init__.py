@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from clipart.cli.options import Json, NoColor, option
 from clipart.errors import UsageError
+from clipart.near import did_you_mean
 
 ACTIONS = ("pull", "verify", "path", "rm", "convert")  # each a module here, with a function of that name
 
@@ -44,8 +44,7 @@ def models(
         list_models(sink)
         return
     if action not in ACTIONS:
-        near = get_close_matches(action, ACTIONS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(action, ACTIONS)
         raise UsageError(f"clipart models {action}: type one of {', '.join(ACTIONS)}.{hint}")
     if not names and action in ("pull", "path", "rm"):
         raise UsageError(f"clipart models {action}: type the name of a model. `clipart models` lists them.")
