@@ -20,6 +20,7 @@ from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
 
 MAX_BYTES = 1024 * 1024
 NOT_IN_PRESETS = ("prompt", "seed")
+_ANY = "preset::100"  # stands for the prompt that a preset is for; no --no outweighs it
 _HEADER = "# A clipart recipe: every setting of one picture."
 _LEFT = "# Settings that nobody chose: with another critic or canvas they are settled anew."
 
@@ -124,7 +125,7 @@ def _own_settings(path: Path, values: dict[str, Any]) -> dict[str, Any]:
 
 def _check(path: Path, settings: Mapping[str, Any]) -> Recipe:
     try:
-        return make_recipe({"prompt": "preset", **settings})
+        return make_recipe({"prompt": _ANY, **settings})
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 

@@ -49,13 +49,37 @@ class Session:
 
     Args:
         recipe: open settings are settled; `session.recipe` has every value as used.
-        saved: for `restore`: the state of another session, in place of a new start.
 
     Raises:
         UsageError, ModelError: the recipe does not fit this machine, or a model is missing.
     """
 
-    def __init__(self, recipe: Recipe, *, saved: dict[str, Tensor] | None = None) -> None:
+    def __init__(self, recipe: Recipe) -> None:
+        self._prepare(recipe)
+        self._place(0)  # before the models: a bad file fails at once
+        self._load_models()
+        self.process = self._begin()
+
+    @classmethod
+    def restore(cls, saved: dict[str, Tensor], recipe: Recipe, before: Recipe | None = None) -> Self:
+        """Return the session of `recipe` in the state `saved`, which `state` of another returned, on any device.
+
+        `before` is the recipe of that other, where `recipe` has more steps. The picture that `init` names is not
+        read again: what became of it is in the state.
+
+        Raises:
+            StateError: the tensors are not those of such a session.
+        """
+        session = cls.__new__(cls)
+        session._prepare(recipe)
+        with _fitting():
+            session._place_as(saved)
+        session._load_models()
+        with _fitting():
+            session._load(saved, (before or recipe).resolve())
+        return session
+
+    def _prepare(self, recipe: Recipe) -> None:
         self.recipe = recipe = recipe.resolve()
         self.prompt = recipe.parts
         self.layout = lay_out(self.prompt, apart=recipe.layout == "apart")
@@ -63,27 +87,6 @@ class Session:
         self.device = pick_device(recipe.device)
         self.step, self.seconds = 0, 0.0
         self.stage: Stage | None = None
-        if saved is None:
-            self._place(0)  # before the models: a bad file fails at once
-        else:
-            with _fitting():
-                self._place_as(saved)
-        self._load_models()
-        self.process = self._begin()
-        if saved is not None:
-            with _fitting():
-                self._load(saved)
-
-    @classmethod
-    def restore(cls, saved: dict[str, Tensor], recipe: Recipe) -> Self:
-        """Return the session of `recipe` in the state `saved`, which `state` of one like it returned, on any device.
-
-        The picture that the recipe's `init` names is not read again: what became of it is in the state.
-
-        Raises:
-            StateError: the tensors are not those of such a session.
-        """
-        return cls(recipe, saved=saved)
 
     def _load_models(self) -> None:
         recipe = self.recipe
@@ -199,9 +202,10 @@ class Session:
             "seconds": torch.tensor(self.seconds, dtype=torch.float64),
         }
 
-    def _load(self, saved: dict[str, Tensor]) -> None:
+    def _load(self, saved: dict[str, Tensor], before: Recipe) -> None:
         self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
         if self.step > 0:
-            self.enter_stage(self.step)
+            self.stage = before.stage_at(self.step)
+        self.process = self._build(before.at(max(1, self.step)), None, None)
         self.streams.load(branch(saved, "stream"))
         self.process.load(branch(saved, "process"))

@@ -22,35 +22,43 @@ Made by `docs/make_cli.py` from the program itself. `clipart --help` shows the s
 """
 TAIL = """## Settings, presets and options
 
-A default gives way to the preset of `--preset`, and the preset to an option that is typed. Options may
-stand before the prompt or after it. A sub-command is one only where it comes first: `clipart make presets`
-and `clipart -- presets` draw the word. A prompt that begins with a dash goes behind two: `clipart -- "-1
-degrees"`.
+A preset replaces defaults, and an option that is typed replaces the preset's value. Options may stand before
+the prompt or after it.
+
+`--set NAME=VALUE` sets any setting by its name in a recipe or preset, with VALUE as it would stand there; quotes
+around a text may be left out. It may be typed several times, but not for a setting that an option sets too:
+
+    clipart "a tree" --set lr=0.05 --set 'no=["text", "fog"]'
+    clipart "a tree" --preset unfold --set stages.blobs.lr=0.03    # a setting of the stage "blobs"
+    clipart "a tree" --canvas mosaic --set extras.tiles=8          # a setting of a canvas of another package
+
+The first word is a command only if it is the name of one. To draw such a word, type `clipart make presets` or
+`clipart -- presets`. A prompt that begins with a dash is typed after two dashes: `clipart -- "-1 degrees"`.
 
 ## What is written where
 
-The summary goes to stdout, the progress to stderr. With `--quiet`, stdout has the path of the picture and
-stderr nothing, unless the run fails. With `--json`, stdout has one JSON object a line, each with the key
+The summary is written to stdout, the progress to stderr. With `--quiet`, stdout has the path of the picture;
+stderr has nothing, unless the run fails. With `--json`, stdout has one JSON object a line, each with the key
 `event`; [json.md](json.md) has every event with its keys.
 
-There is no colour with `--no-color`, with `NO_COLOR` set, with `TERM=dumb`, or where the output is no
-terminal; in the last two there is no bar either, but a line at every tenth of the run.
+No colours are used with `--no-color`, with `NO_COLOR` set, with `TERM=dumb`, or if the output is not a
+terminal. In the last two cases the progress is a line at every tenth of the run, in place of a bar.
 
 ## Stopping a run
 
-Ctrl-C or SIGTERM: the step is finished, everything is saved, and the summary says so, with the command to go
-on. A second one stops at once; even then `clipart resume` goes on from the last checkpoint.
+After Ctrl-C or SIGTERM the step is finished and everything is saved. The summary has the command that continues
+the run. A second Ctrl-C or SIGTERM stops at once; `clipart resume` can then continue from the last checkpoint.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
 | 1 | the run failed |
-| 2 | something was asked for that there is not |
-| 3 | a model is refused or missing |
-| 4 | memory or disk is short |
+| 2 | an option, a name or a file is wrong |
+| 3 | a model is missing, or was refused |
+| 4 | not enough memory or disk |
 | 130, 143 | stopped by Ctrl-C, by SIGTERM |
 
-An error is one message. `CLIPART_DEBUG=1` in front of the command adds the traceback.
+An error is one message. With `CLIPART_DEBUG=1` set, the traceback is printed too.
 """
 
 

@@ -24,9 +24,9 @@ from clipart.recipe import make_recipe
 from clipart.record.caption import caption, shortened, strip_height
 from clipart.record.files import save_png
 from clipart.record.metadata import Origin, read_origin, tags, versions
+from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, fitted, render, schedule
 from clipart.record.trajectory import Trajectory, next_segment, open_trajectory, segments
-from clipart.record.video import Recorder
 
 RED, BLUE, GREEN = (0.8, 0.1, 0.1), (0.1, 0.2, 0.9), (0.1, 0.8, 0.1)
 ORIGIN = Origin(make_recipe({"prompt": "grüner Apfel", "seed": 7}), {"tiny": "ab" * 32}, versions())

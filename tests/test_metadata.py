@@ -39,7 +39,7 @@ RECIPE = make_recipe(
         "init": "a b.png",
     }
 )
-ORIGIN = Origin(RECIPE, {"tiny": "ab" * 32}, versions())
+ORIGIN = Origin(RECIPE.resolve(), {"tiny": "ab" * 32}, versions())
 
 
 def save(path: Path, origin: Origin = ORIGIN) -> Path:
@@ -244,8 +244,8 @@ def test_replay_changes_what_is_typed(asked: list[Any], tmp_path: Path, capsys: 
     assert main(["replay", path, "--seed", "8", "--steps", "800", "--size", "64x32", "--no", "ink"]) == 1
     assert main(["replay", path, "a tart::3", "--preset", "draft"]) == 1
     same, changed, other = asked
-    assert same == recipe
-    assert changed == recipe.with_(seed=8, steps=800, width=64, height=32, no=("ink",))
+    assert same == recipe.resolve()
+    assert changed == recipe.with_(seed=8, steps=800, width=64, height=32, no=("ink",)).resolve()
     assert (other.prompt, other.seed, other.width) == ("a tart::3", 7, 128)
     capsys.readouterr()
     for args, says in [

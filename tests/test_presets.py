@@ -177,7 +177,8 @@ def test_a_dumped_recipe_has_every_value_under_its_theme(tmp_path: Path) -> None
     recipe = make_recipe({"prompt": "apple", "stages": [{"name": "a", "share": 1, "lr": 0.5}]}).resolve()
     text = dump_recipe(recipe)
     values = tomllib.loads(text)
-    given = recipe.model_dump(mode="json", exclude_none=True)
+    given = recipe.model_dump(mode="json", exclude_none=True, exclude={"extras"})
+    assert given["stages"][0].pop("left") == []
     assert values == given
     assert "# Prompt\nprompt = " in text
     assert "\n\n# Optimiser\noptimizer = " in text
@@ -185,6 +186,8 @@ def test_a_dumped_recipe_has_every_value_under_its_theme(tmp_path: Path) -> None
 
 
 texts = st.text(max_size=40)
+words = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="()[]\\:"), max_size=40)
+words = words.filter(str.strip)
 stages = st.builds(
     Stage,
     name=st.text(min_size=1, max_size=40),
@@ -194,15 +197,15 @@ stages = st.builds(
 )
 recipes = st.builds(
     Recipe,
-    prompt=texts,
-    no=st.lists(texts, max_size=3).map(tuple),
+    prompt=words,
+    no=st.lists(words, max_size=1).map(tuple),
     seed=st.none() | st.integers(0, 2**31),
     init=st.none() | texts,
     until=st.sampled_from([None, "80%", "0.31", "-0.5"]),
     seconds=st.none() | st.floats(0, exclude_min=True, allow_infinity=False),
     lr=st.floats(0, 10, exclude_min=True),
     tv=st.floats(0, 1000),
-    clip=st.lists(texts, min_size=1, max_size=3).map(tuple),
+    clip=st.lists(words, min_size=1, max_size=3).map(tuple),
     canvas=st.sampled_from(["multires", "plain"]),
     stages=st.lists(stages, max_size=3).map(tuple),
 )

@@ -18,10 +18,12 @@ from torch import Tensor
 
 from clipart.errors import ClipartError, ResourceError, UsageError
 from clipart.iterates import Check, Iterate
-from clipart.record import encoders, video
+from clipart.record import encoders
+from clipart.record import recorder as recording
+from clipart.record.recorder import Recorder
 from clipart.record.render import Film, pace, render
 from clipart.record.trajectory import Trajectory
-from clipart.record.video import Recorder, film_size, read_frames, read_steps, require_encoder
+from clipart.record.video import film_size, read_frames, read_steps, require_encoder
 
 ROOT = Path(__file__).parents[1]
 RED, BLUE = (0.8, 0.1, 0.1), (0.1, 0.2, 0.9)
@@ -57,7 +59,7 @@ def in_process(code: str, path: Path) -> subprocess.CompletedProcess[str]:
     """Run `code` with a `recorder` to `path` and images of `Noise`; it need not wait for torch to load."""
     start = (
         "import os, resource, signal, sys; from pathlib import Path; import numpy as np\n"
-        "from clipart.errors import ClipartError; from clipart.record.video import Recorder\n"
+        "from clipart.errors import ClipartError; from clipart.record.recorder import Recorder\n"
         "class Noise:\n"
         "    detach = cpu = lambda self: self\n"
         "    numpy = lambda self, random=np.random.default_rng(0): random.random((3, 64, 64), np.float32)\n"
@@ -133,12 +135,12 @@ def test_early_steps_are_recorded_densely(tmp_path: Path) -> None:
 
 def test_recording_keeps_to_its_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(np.arange(0, 10_000, 0.04))  # each look at the clock is 40 ms later: a frame takes 40 ms
-    monkeypatch.setattr(video.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(recording.time, "perf_counter", lambda: float(next(clock)))
     with Recorder(tmp_path / "trajectory.mkv", 16, 16, share=0.25) as recorder:
         for step in range(1000):
             recorder.add(plain(RED, 16, 16), step)
         elapsed = float(next(clock))
-    assert 0.8 * 0.25 * elapsed < recorder.seconds < 0.25 * elapsed + 2 * video.GRACE
+    assert 0.8 * 0.25 * elapsed < recorder.seconds < 0.25 * elapsed + 2 * recording.GRACE
 
 
 def test_a_step_that_comes_again_is_left_out(tmp_path: Path) -> None:

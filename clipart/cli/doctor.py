@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from pathlib import Path
@@ -18,18 +19,13 @@ from clipart.errors import ClipartError
 from clipart.files import free_space, size_text
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
     from rich.text import Text
 
 State = Literal["ok", "warn", "fail"]
 MARKS = {"ok": ("ok", "green"), "warn": ("warn", "bold yellow"), "fail": ("fail", "bold red")}
-# Import name, distribution, lowest version that will do (as in pyproject.toml).
-LIBRARIES = (
-    ("torch", "torch", (2, 10)),
-    ("open_clip", "open_clip_torch", (3, 2)),
-    ("kornia", "kornia", (0, 8, 1)),
-    ("imageio", "imageio", (2, 37)),
-    ("av", "av", (14,)),
-)
+OURS, VERSIONS = "clipart", "Versions"
+WIDTH = 15  # columns of a name; few are longer
 NOT_INSTALLED = "not installed"
 ENOUGH_DISK = 500_000_000  # bytes; a run of the main job leaves a few MB
 
@@ -49,7 +45,7 @@ def check_up(sink: Sink) -> int:
     """Print every finding; return 1 if one of them stops the main job, else 0."""
     findings: list[Finding] = []
     for check in (versions, devices, encoders, models, folders):
-        for finding in check():
+        for finding in _guarded(check):
             if not findings or findings[-1].group != finding.group:
                 sink.show("", f" {finding.group}")
             findings.append(finding)
@@ -61,6 +57,15 @@ def check_up(sink: Sink) -> int:
     return 1 if failed else 0
 
 
+def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of `check`; a library that it needs itself and that is missing is one of them."""
+    try:
+        yield from check()
+    except ImportError as error:
+        todo = "pip install --force-reinstall clipart"
+        yield Finding(check.__name__.capitalize(), "imports", "fail", f"{error}", todo)
+
+
 def version_of(distribution: str) -> str:
     """Return the installed version of a distribution, or "not installed"."""
     try:
@@ -70,39 +75,84 @@ def version_of(distribution: str) -> str:
 
 
 def versions() -> Iterator[Finding]:
-    """Look at Python and the libraries: there, new enough, and in working order."""
-    group = "Versions"
-    ours = version_of("clipart")
+    """Look at Python and every library that clipart requires: there, of a right version, in working order."""
+    ours = version_of(OURS)
     if ours == NOT_INSTALLED:
-        yield Finding(group, "clipart", "warn", ours, "It runs from a folder. To install it: pip install .")
+        yield Finding(VERSIONS, OURS, "warn", ours, "It runs from a folder. To install it: pip install .")
     else:
-        yield Finding(group, "clipart", "ok", ours)
-    yield Finding(group, "python", "ok", platform.python_version())
-    for module, distribution, lowest in LIBRARIES:
-        yield _library(group, module, distribution, lowest)
+        yield Finding(VERSIONS, OURS, "ok", ours)
+    needed, python = requirements()
+    yield _python(python)
+    modules = import_names()
+    for requirement in needed:
+        yield _library(requirement, modules)
 
 
-def _library(group: str, module: str, distribution: str, lowest: tuple[int, ...]) -> Finding:
-    version, wanted = version_of(distribution), ".".join(map(str, lowest))
-    install = f'pip install "{distribution}>={wanted}"'
+def requirements() -> tuple[list[Requirement], str]:
+    """Return what clipart requires on this system, without its extras, and which versions of Python.
+
+    That is what the installed distribution says, or the pyproject.toml of a folder that it runs from.
+    """
+    from packaging.requirements import Requirement
+
+    listed, python = _declared()
+    found = [Requirement(line) for line in listed]
+    return [each for each in found if each.marker is None or each.marker.evaluate({"extra": ""})], python
+
+
+def _declared() -> tuple[list[str], str]:
     try:
-        import_module(module)
+        about = metadata.metadata(OURS).json
+        return list(about.get("requires_dist", [])), str(about.get("requires_python", ""))
+    except metadata.PackageNotFoundError:
+        project = Path(__file__).parents[2] / "pyproject.toml"
+    if not project.is_file():
+        return [], ""
+    about = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    return list(about["dependencies"]), str(about["requires-python"])
+
+
+def import_names() -> dict[str, str]:
+    """Return the name under which each installed distribution is imported, by its canonical name.
+
+    Of several modules in one distribution it is the one with the shortest name.
+    """
+    from packaging.utils import canonicalize_name
+
+    found: dict[str, str] = {}
+    for module, distributions in sorted(metadata.packages_distributions().items()):
+        for name in map(canonicalize_name, distributions):
+            if not module.startswith("_") and (name not in found or len(module) < len(found[name])):
+                found[name] = module
+    return found
+
+
+def _python(wanted: str) -> Finding:
+    from packaging.specifiers import SpecifierSet
+
+    version = platform.python_version()
+    if SpecifierSet(wanted).contains(version, prereleases=True):
+        return Finding(VERSIONS, "python", "ok", version)
+    todo = "Install such a Python, and clipart with it."
+    return Finding(VERSIONS, "python", "fail", f"{version}, and clipart needs {wanted}", todo)
+
+
+def _library(requirement: Requirement, modules: Mapping[str, str]) -> Finding:
+    from packaging.utils import canonicalize_name
+
+    name, version = requirement.name, version_of(requirement.name)
+    install = f'pip install "{name}{requirement.specifier}"'
+    if version == NOT_INSTALLED:
+        return Finding(VERSIONS, name, "fail", version, install)
+    if not requirement.specifier.contains(version, prereleases=True):
+        needed = f"{version}, and clipart needs {requirement.specifier}"
+        return Finding(VERSIONS, name, "fail", needed, install)
+    try:
+        import_module(modules.get(canonicalize_name(name), name))
     except Exception as error:  # whatever goes wrong within a library, the doctor reports it
         reason = (str(error).splitlines() or [""])[0]
-        return Finding(group, module, "fail", f"{version}; {type(error).__name__}: {reason}", install)
-    if _numbers(version) < lowest:
-        return Finding(group, module, "fail", f"{version} is too old", install)
-    return Finding(group, module, "ok", version)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version: 2.10.1+cu130 is (2, 10, 1)."""
-    numbers = []
-    for piece in version.split("+")[0].split("."):
-        if not piece.isdigit():
-            break
-        numbers.append(int(piece))
-    return tuple(numbers)
+        return Finding(VERSIONS, name, "fail", f"{version}; {type(error).__name__}: {reason}", install)
+    return Finding(VERSIONS, name, "ok", version)
 
 
 def devices() -> Iterator[Finding]:
@@ -168,10 +218,9 @@ def folders() -> Iterator[Finding]:
     group, here = "Folders", Path.cwd()
     todo = "" if os.access(here, os.W_OK) else "It cannot be written to: choose another with --folder."
     yield _room(group, "outputs", here / "outputs", todo)
-    cache = Path(
-        os.environ.get("HF_HUB_CACHE")
-        or Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface") / "hub"
-    )
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    cache = Path(HF_HUB_CACHE)
     used = sum(path.lstat().st_size for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
     yield _room(group, "downloads", cache, "", f"{size_text(used)} in ")
 
@@ -198,7 +247,7 @@ def _lines(finding: Finding) -> list[Text]:
     from rich.text import Text
 
     mark, style = MARKS[finding.state]
-    lines = [Text.assemble("  ", (f"{mark:<4}", style), f"  {finding.name:<10}  {finding.text}")]
+    lines = [Text.assemble("  ", (f"{mark:<4}", style), f"  {finding.name:<{WIDTH}}  {finding.text}")]
     if finding.todo:
-        lines.append(Text(f"        {'':<10}  {finding.todo}", "yellow"))
+        lines.append(Text(f"        {'':<{WIDTH}}  {finding.todo}", "yellow"))
     return lines

@@ -1,4 +1,4 @@
-"""From exception to message and exit code: the one table of what can go wrong."""
+"""From an exception to a message and an exit code, by one table."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _out_of_disk(error: BaseException) -> bool:
 
 
 def _usage(error: Any) -> str:
-    """Say what Typer found, in our words where its own name no option or no remedy."""
+    """Return Typer's message, or ours where Typer's names no option or does not say what to type."""
     option = getattr(error, "option_name", None)
     help_line = f"`{_command_path(error)} --help` lists the options."
     if option is None or not hasattr(error, "possibilities"):

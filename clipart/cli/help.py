@@ -117,20 +117,21 @@ def _print_arguments(screen: _Screen, arguments: Sequence[Any]) -> None:
 
 
 class _Screen:
-    """A console of at most WIDEST columns, and the few shapes that a help screen is made of."""
+    """Output of at most WIDEST columns, and the few shapes that a help screen is made of."""
 
     def __init__(self) -> None:
         from clipart.cli.sink import Sink
 
-        self.console = Sink().out
-        self.width = min(self.console.width, WIDEST)
+        self._sink = Sink()
+        self.width = min(self._sink.out.width, WIDEST)
 
     def line(self, *lines: str | Sequence[tuple[str, str]], style: str = "") -> None:
+        from rich.constrain import Constrain
         from rich.text import Text
 
         for each in lines:
             text = Text(each, style) if isinstance(each, str) else Text.assemble(*each)
-            self.console.print(text, width=self.width)
+            self._sink.show(Constrain(text, self.width))
 
     def paragraphs(self, text: str) -> None:
         """Print text in lines of the width of the screen; an empty line in it begins a paragraph."""
@@ -139,7 +140,7 @@ class _Screen:
             self.line(*([""] if number else []), *(f" {line}" for line in lines))
 
     def heading(self, title: str) -> None:
-        rule = "─" if self.console.encoding.startswith("utf") else "-"
+        rule = "─" if self._sink.out.encoding.startswith("utf") else "-"
         self.line("", [(f" {title} ", "bold"), (rule * (self.width - len(title) - 3), "dim")])
 
     def rows(self, rows: Sequence[Row]) -> None:

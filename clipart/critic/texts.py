@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from clipart.errors import ClipartError
-from clipart.models.home import home, write
+from clipart.models.home import cached, write
 
 LONG = 100  # texts; fewer are quicker to encode than to look up
 _BATCH = 64  # texts at once, so that a list of any length takes the memory of these
@@ -41,7 +41,7 @@ def encode(texts: Sequence[str], once: Callable[[list[str]], Tensor], identity: 
 
 def _path(texts: Sequence[str], identity: str) -> Path:
     said = "\0".join([_FORMAT, identity, *texts])
-    return home() / "texts" / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.safetensors"
+    return cached(f"texts/{hashlib.sha256(said.encode()).hexdigest()[:32]}.safetensors")
 
 
 def _read(path: Path, count: int) -> Tensor | None:

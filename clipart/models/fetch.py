@@ -1,9 +1,13 @@
-"""Fetching a model from the hub: asked first, resumable, checked before a file gets its name.
+"""Fetching a model from the hub, with the hub's own client and in its cache.
 
-The hub's own client asks, transfers and links, in its own cache. What we add: a download goes on where the
-last one stopped (the client, since 1.0, starts again in every process), the disk is asked first, and a
-file that is not what it should be never has its final name. open_clip's downloads are not used: they fall
-back from safetensors to a pickle silently, and pin nothing.
+What we add to that client:
+
+- A download goes on where the last one stopped. The client, since 1.0, starts again in every process.
+- The room on the disk is looked at first.
+- A file gets its final name only when its SHA-256 is right.
+
+open_clip's own downloads are not used: without a message they take a pickle where there are no safetensors,
+and they do not fix the commit.
 """
 
 from __future__ import annotations
@@ -31,7 +35,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to be fetched: its commit and tag on the hub, where it goes, its bytes, those that are here."""
+    """A file to be fetched.
+
+    Attributes:
+        name: in the repository.
+        commit: of the repository, 40 hexadecimal digits.
+        etag: the hub's tag for the content; of a large file it is the SHA-256.
+        blob: where the whole file goes.
+        size: in bytes.
+        done: how many of these bytes are here already.
+    """
 
     name: str
     commit: str
@@ -72,7 +85,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told: of the plan before its first byte, of bytes done and in all, of anything else."""
+    """Functions that are called during a download.
+
+    Attributes:
+        announce: with the plan, before its first byte.
+        progress: with the bytes that are here, and with those of all files.
+        remark: with a sentence for the person who waits.
+    """
 
     announce: Callable[[Plan], None] = lambda plan: None
     progress: Callable[[int, int], None] = lambda done, total: None
@@ -172,7 +191,7 @@ def _transfer(entry: Entry, file: Wanted, told: Callable[[int], None]) -> None:
 
 
 class _Counted(io.FileIO):
-    """A file to which is added, that tells how long it is."""
+    """A file that is written at its end, and calls `told` with its length in bytes after each write."""
 
     def __init__(self, path: Path, told: Callable[[int], None]) -> None:
         # Not mode "a": the client cuts the file short when a server ignores where it should go on.
@@ -187,7 +206,7 @@ class _Counted(io.FileIO):
 
 
 class _Silent:
-    """What the client draws its bar with: nothing, as the progress is told to whoever watches."""
+    """In place of the client's progress bar: it shows nothing, since `Watch.progress` is called."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         pass
@@ -199,7 +218,7 @@ class _Silent:
         pass
 
     def update(self, n: float | None = 1) -> None:
-        """Take in that `n` more bytes have arrived."""
+        """Do nothing when `n` more bytes have arrived."""
 
 
 def _accept(entry: Entry, file: Wanted) -> None:

@@ -1,7 +1,7 @@
-"""What every downloaded file was at its first use: its SHA-256, so that it is that file ever after.
+"""The ledger: the SHA-256 of every downloaded file at its first use.
 
-One JSON file in our folder. Changes are made under a lock and written whole, so that processes at the same
-time all find theirs in it.
+A file that has another SHA-256 later is refused. The ledger is one JSON file in our folder. It is changed
+under a lock and written whole, so that of several processes at one time none loses its record.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def locate(entry: Entry) -> tuple[Path, Path | None] | None:
 
 
 def find_file(entry: Entry, name: str) -> Path | None:
-    """Return one file of a model, unchecked: put there by hand, or in the cache at its commit."""
+    """Return where a file of a model is, unchecked, or None: in `by_hand`, or in the cache at its commit."""
     placed = by_hand(entry) / name
     if placed.is_file():
         return placed
@@ -83,7 +83,7 @@ def find_file(entry: Entry, name: str) -> Path | None:
 
 
 def commit(entry: Entry, name: str) -> str | None:
-    """Return the commit that a file is taken from: of its first use, or of the registry; None: the newest."""
+    """Return the commit of a file: that of its first use, or the registry's; None stands for the newest."""
     known = ledger.read().get(key(entry, name))
     return known.commit if known and known.commit else entry.revision
 
@@ -129,9 +129,10 @@ def missing(entry: Entry) -> ModelError:
 
 
 def expected(entry: Entry, name: str, etag: str = "") -> str | None:
-    """Return the SHA-256 that a file must have: the registry's, of its first use, or the hub's; None: any.
+    """Return the SHA-256 that a file must have, or None if nothing says it.
 
-    The hub tags a large file with its SHA-256; in the client's cache it is called so.
+    That is the registry's; or that of its first use; or `etag`, with which the hub tags a large file, and
+    which is the file's name in the client's cache.
     """
     if entry.sha256 and name in wanted(entry):
         return entry.sha256

@@ -1,1 +1,1 @@
-"""What a run leaves: the picture and its files, the log, and the trajectory with the videos made from it."""
+"""What a run leaves: the picture and its files, the log, and the trajectory with the films made from it."""

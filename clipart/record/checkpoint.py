@@ -259,7 +259,7 @@ def restore(checkpoint: Checkpoint, recipe: Recipe) -> Session:
     from clipart.session import Session, StateError
 
     try:
-        session = Session.restore(dict(checkpoint.tensors), recipe)
+        session = Session.restore(dict(checkpoint.tensors), recipe, checkpoint.recipe)
     except StateError as error:
         raise ClipartError(f"{checkpoint.path}: it does not fit its own recipe ({error}).") from error
     if session.step != checkpoint.step or not 0 <= session.step <= checkpoint.recipe.steps:

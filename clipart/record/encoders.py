@@ -1,4 +1,8 @@
-"""From pictures to the file of a film, in each of the formats that people use."""
+"""From pictures to the file of a film: MP4, WebM, GIF, APNG and WebP.
+
+imageio writes what its public functions can say. They have no way to the encoder's options, to colour tags
+and to palettes: those films are written with PyAV, on which imageio builds, by its public functions.
+"""
 
 from __future__ import annotations
 
@@ -52,30 +56,49 @@ def encode(pictures: Pictures, path: Path, kind: str, fps: int, texts: Mapping[s
 
     `pictures` gives them anew at each call, as a palette is made of all of them before the first is written.
     """
-    if kind == "gif":
-        _encode_gif(pictures, path, fps)
+    codec = FORMATS[kind]
+    if not codec.options and kind != "gif":
+        _write_with_imageio(pictures(), path, kind, fps)
         return
+    frames = _mapped(pictures, _palette(pictures), fps) if kind == "gif" else _timed(pictures, codec, fps)
+    _write_with_pyav(frames, path, kind, fps, film_tags(texts) if kind in ("mp4", "webm") else {})
+
+
+def _write_with_imageio(pictures: Iterable[Planes], path: Path, kind: str, fps: int) -> None:
+    """Write a film whose encoder takes no options."""
     import imageio.v3 as iio
     from imageio.plugins.pyav import PyAVPlugin
 
     codec = FORMATS[kind]
     with iio.imopen(path, "w", plugin=PyAVPlugin, container=kind, options=dict(codec.container)) as video:
         video.init_video_stream(codec.name, fps=fps, pixel_format=codec.pixels)
-        # imageio has no public way to the encoder's options and to the tags.
-        stream: Any = video._video_stream
-        stream.options = dict(codec.options)
-        stream.codec_context.thread_count = 2
-        if kind in ("mp4", "webm"):
-            container: Any = video._container
-            container.metadata.update(film_tags(texts))
-        if not codec.rgb:
-            set_colours(stream.codec_context)
         before: Planes | None = None
         shown: Any = None
-        for planes in pictures():
+        for planes in pictures:
             if planes is not before:  # a picture that stays is converted once
-                before, shown = planes, to_rgb(planes).to_ndarray() if codec.rgb else _even(planes)
-            video.write_frame(shown, pixel_format="rgb24" if codec.rgb else "yuv444p")
+                before, shown = planes, to_rgb(planes).to_ndarray()
+            video.write_frame(shown, pixel_format="rgb24")
+
+
+def _write_with_pyav(frames: Iterable[Any], path: Path, kind: str, fps: int, tags: Mapping[str, str]) -> None:
+    """Write a film with what imageio has no way to say: the encoder's options, colours, a palette."""
+    import av
+
+    codec = FORMATS[kind]
+    with av.open(str(path), "w", format=kind, options=dict(codec.container)) as container:
+        container.metadata.update(tags)
+        stream: Any = container.add_stream(codec.name, fps, options=dict(codec.options))
+        stream.pix_fmt, stream.time_base = codec.pixels, Fraction(1, fps)
+        stream.codec_context.thread_count = 2
+        if not codec.rgb:
+            set_colours(stream.codec_context)
+        for index, frame in enumerate(frames):
+            if index == 0:
+                stream.width, stream.height = frame.width, frame.height
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
 
 
 def to_rgb(planes: Planes) -> av.VideoFrame:
@@ -98,31 +121,13 @@ def _even(planes: Planes) -> Planes:
     return np.pad(planes, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
 
 
-def _encode_gif(pictures: Pictures, path: Path, fps: int) -> None:
-    """Write a GIF whose 256 colours are chosen from all of its pictures, in two passes."""
-    import av
-
-    palette = _palette(pictures)
-    codec = FORMATS["gif"]
-    with av.open(str(path), "w", format="gif", options=dict(codec.container)) as container:
-        stream: Any = container.add_stream(codec.name, rate=fps)
-        stream.pix_fmt = codec.pixels
-        for index, frame in enumerate(_mapped(pictures, palette, fps)):
-            if index == 0:
-                stream.width, stream.height = frame.width, frame.height
-            for packet in stream.encode(frame):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-
-
 def _palette(pictures: Pictures) -> av.VideoFrame:
     """Return the 256 colours of all pictures, as the frame that FFmpeg's palettegen makes."""
     import av
 
     graph = av.filter.Graph()
     source: Any = None
-    for frame in _timed(pictures, 1):
+    for frame in _timed(pictures, FORMATS["gif"], 1):
         if source is None:
             source = graph.add_buffer(
                 width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
@@ -143,7 +148,7 @@ def _mapped(pictures: Pictures, palette: av.VideoFrame, fps: int) -> Iterator[An
 
     graph = av.filter.Graph()
     source: Any = None
-    for frame in _timed(pictures, fps):
+    for frame in _timed(pictures, FORMATS["gif"], fps):
         if source is None:
             time_base = frame.time_base
             source = graph.add_buffer(
@@ -167,10 +172,16 @@ def _mapped(pictures: Pictures, palette: av.VideoFrame, fps: int) -> Iterator[An
     yield from _drained(graph)
 
 
-def _timed(pictures: Pictures, fps: int) -> Iterator[av.VideoFrame]:
-    """Yield the pictures as frames in rgb24 with time stamps."""
+def _timed(pictures: Pictures, codec: Codec, fps: int) -> Iterator[av.VideoFrame]:
+    """Yield the pictures as frames in the colours of `codec`, with time stamps."""
+    import av
+
+    before: Planes | None = None
+    frame: Any = None
     for index, planes in enumerate(pictures()):
-        frame = to_rgb(planes)
+        if planes is not before:  # a picture that stays is converted once
+            before = planes
+            frame = to_rgb(planes) if codec.rgb else av.VideoFrame.from_ndarray(_even(planes), "yuv444p")
         frame.pts, frame.time_base = index, Fraction(1, fps)
         yield frame
 

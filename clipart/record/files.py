@@ -59,7 +59,8 @@ def srgb_profile() -> bytes:
     from PIL import ImageCms
 
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # LittleCMS writes the time of day (ICC.1:2022, 7.2.1: bytes 24 to 35); equal runs leave equal files.
+    # LittleCMS writes the time of day into bytes 24 to 35 (ICC.1:2022, 7.2.1).
+    # We write a fixed one, so that equal runs leave equal files.
     profile[24:36] = b"".join(n.to_bytes(2, "big") for n in (2000, 1, 1, 0, 0, 0))
     return bytes(profile)
 
@@ -67,7 +68,8 @@ def srgb_profile() -> bytes:
 def slug(prompt: str) -> str:
     """Return a short name for `prompt`: one part of a file name on every system, never empty, never a path.
 
-    Weights go, accents go, pictographs become their names, other scripts stay as they are:
+    Weights and accents are left out, pictographs are replaced by their Unicode names, and letters of other
+    scripts are kept. Words are joined by "-", up to `SLUG_BYTES` bytes:
 
     >>> slug("Crème brûlée:: (apple:1.3)::2")
     'creme-brulee-apple'

@@ -19,9 +19,10 @@ from clipart.record.checkpoint import Checkpointer
 from clipart.record.files import new_folder, save_png, slug
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
+from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, render
 from clipart.record.trajectory import next_segment, open_trajectory
-from clipart.record.video import Recorder, require_encoder
+from clipart.record.video import require_encoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,7 +1,7 @@
 """The log of a run: one line of JSON a step, on the disk as soon as the step is done.
 
-A log is written under its own name and grows: after a crash it is a shorter log, and at most its last line
-is torn, which `read_log` leaves out and a `StepLog` that goes on removes. Each line says in "v" which
+A log is written under its own name and grows. After a crash it has fewer lines, and the last one may be
+incomplete: `read_log` leaves that out, and a `StepLog` that goes on removes it. Each line says in "v" which
 version of this format it has.
 """
 

@@ -100,9 +100,10 @@ def infotext(origin: Origin) -> str:
     if recipe.no:
         lines.append(f"Negative prompt: {' '.join(', '.join(recipe.no).split())}")
     clips = [str(spec) for spec in recipe.clip]
+    sampler = recipe.at(recipe.steps).optimizer
     values = {
         "Steps": recipe.steps,
-        "Sampler": recipe.at(recipe.steps).optimizer,
+        "Sampler": sampler if sampler != "auto" else "",
         "Seed": recipe.seed,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": next(iter(origin.models.values()), "")[:10],

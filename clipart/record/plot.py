@@ -18,7 +18,7 @@ WIDTH, PANEL = 800, 200  # pixels
 LEFT, RIGHT, TOP, BOTTOM = 64, 176, 28, 24  # pixels around a panel's lines
 MOST_POINTS = 800  # of a line; more are no wider than a pixel
 MOST_SERIES = 8
-# Okabe and Ito, "Color Universal Design" (2008): told apart by the colour-blind, too.
+# Okabe and Ito, "Color Universal Design" (2008): colours that the colour-blind can tell apart.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 
 
@@ -63,7 +63,7 @@ def make_plot(run: Path, output: Path | None = None) -> list[Path]:
 
 
 def panels_of(lines: Sequence[LogLine]) -> list[Panel]:
-    """Return the diagrams of a log: what the judge saw, what was descended, how fast."""
+    """Return the diagrams of a log: the judge's matches, the losses, and the learning rate."""
     matches: dict[str, list[Point]] = {}
     losses: dict[str, list[Point]] = {}
     for line in lines:

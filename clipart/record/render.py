@@ -1,4 +1,4 @@
-"""From a trajectory to a film: which moment of the run each of its frames shows, and what is done to it."""
+"""From a trajectory to a film: which moment of the run each frame of the film shows, in which size."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def render(
     if kind not in FORMATS:
         raise UsageError(f"{path}: a film ends in {', '.join(f'.{name}' for name in FORMATS)}.")
     moments = schedule(trajectory.steps, film)
-    forward = kind != "gif" and all(a <= b for a, b in pairwise(moments))  # a GIF is looked at twice
+    forward = kind != "gif" and all(a <= b for a, b in pairwise(moments))  # a GIF needs two passes
     with atomic(path) as temporary, plain_errors(path), _Reel(trajectory, film, last, forward) as reel:
         encode(lambda: (reel.picture(moment) for moment in moments), temporary, kind, film.fps, texts or {})
         append_tags(temporary, texts or {})
@@ -100,7 +100,7 @@ def render(
 def schedule(steps: Sequence[int], film: Film) -> list[float]:
     """Return for each frame of the film which recorded frame it shows, by index into `steps`.
 
-    len(steps) stands for the finished picture. Fractions lie between two recorded frames.
+    len(steps) stands for the finished picture; 2.25 for three parts of frame 2 and one of frame 3.
     """
     total = max(1, round(film.seconds * film.fps))
     held = min(round(film.hold * film.fps), total // 2)
@@ -114,7 +114,7 @@ def schedule(steps: Sequence[int], film: Film) -> list[float]:
 def pace(steps: Sequence[int], count: int, ease: float = EASE, between: bool = False) -> list[float]:
     """Return for each of `count` frames of a motion through `steps` which recorded frame it shows.
 
-    It is the nearest, or with `between` the place between two as a fraction.
+    It is the nearest one, or with `between` a fraction: 2.25 is a quarter of the way from frame 2 to 3.
     """
     first, length = steps[0], steps[-1] - steps[0]
     middles = [(a + b) / 2 for a, b in pairwise(steps)]

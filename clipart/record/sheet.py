@@ -68,7 +68,7 @@ def _tile(run: Path) -> Tile:
         raise UsageError(f"{run}: there is no picture{' in it' if run.is_dir() else ' there'}.")
     try:
         recipe = read_origin(run if run.is_dir() else path).recipe
-    except ClipartError:  # a picture of another program has a place, too
+    except ClipartError:  # of another program: nobody knows its prompt
         return Tile(path, path.stem, "")
     return Tile(path, recipe.prompt, str(recipe.seed))
 

@@ -1,7 +1,7 @@
 """The trajectory of a whole run: one film, or several where the run was cut and went on.
 
 A run that goes on from step k records a new film, `trajectory-2.mkv` and so forth, whose first frame is step
-k; what the older ones have from there on was lost with the process, and is left out.
+k. Frames of older films from step k on are left out: they show steps that were taken again.
 """
 
 from __future__ import annotations

@@ -1,17 +1,14 @@
-"""The trajectory of a run, recorded as it happens.
+"""Frames of films, by PyAV: made of images, in our size and colours, and read back; and its errors.
 
-A trajectory is a Matroska file that grows by one whole frame at a time, so that a run that is killed leaves
-a film that plays up to its last frame. Its time stamps are steps, at `STEPS_PER_SECOND`: it can be rendered
-to a film of any length later (`clipart.record.render`), and a run that goes on knows where it was.
+The time stamps of a trajectory (`clipart.record.recorder`) are steps, at `STEPS_PER_SECOND`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from clipart.errors import ClipartError
 from clipart.files import explain
@@ -21,14 +18,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from torch import Tensor
 
-    from clipart.iterates import Iterate
-
 STEPS_PER_SECOND = 25  # how fast a trajectory plays by itself; 40 ms a step is exact in Matroska's clock
-MAX_SIDE = 1920  # pixels; larger pictures are filmed smaller, as what plays videos expects
-DENSE = 125  # steps: the gap between two recorded steps is step // DENSE, at least 1
-GRACE = 0.5  # seconds that recording may take before its share of the run's time is looked at
-# The quickest preset: a run should not wait for its film, and the file is small either way.
-_RECORD = {"preset": "ultrafast", "crf": "14", "tune": "zerolatency"}
+MAX_SIDE = 1920  # pixels; larger pictures are filmed at this size, since many players take no more
 _BT709, _LIMITED_RANGE = 1, 1
 
 
@@ -61,98 +52,6 @@ def film_size(width: int, height: int) -> tuple[int, int]:
     """Return width and height in which a picture of `width` x `height` pixels is filmed: 16 to `MAX_SIDE`."""
     scale = min(1.0, MAX_SIDE / max(width, height))
     return max(16, round(width * scale)), max(16, round(height * scale))
-
-
-class Recorder:
-    """Writes the iterates that it is called with to a trajectory, in constant memory.
-
-    While it is open the file is `<stem>.part<suffix>` beside `path`: it plays up to its last frame even if
-    the process is killed. `close`, also after an exception, gives it the name `path`. Every step is recorded
-    at first, later ones ever more rarely, so that 500 steps make about 350 frames and a million about 1,300.
-    If recording takes more than `share` of the time since it began (and more than `GRACE`), steps are left
-    out. The last iterate of a run is always recorded.
-
-    `width` and `height` are the picture's, in pixels; images of other sizes are resized.
-
-    Raises:
-        UsageError, ResourceError, ClipartError: the file cannot be written; also on each call.
-    """
-
-    def __init__(self, path: Path, width: int, height: int, share: float = 0.04) -> None:
-        self.path = path
-        self.frames = 0
-        self.seconds = 0.0  # spent recording
-        self._part = path.with_name(f"{path.stem}.part{path.suffix}")
-        self._size = film_size(width, height)
-        self._share = share
-        self._last = -1
-        self._closed = False
-        self._began = time.perf_counter()
-        with plain_errors(self._part):
-            self._open()
-
-    def _open(self) -> None:
-        import av
-
-        self._part.touch()  # PyAV opens the file at the first frame; a bad place is told now
-        # A cluster for each frame, each handed to the system at once: what is written stays readable.
-        options = {"flush_packets": "1", "cluster_time_limit": "1"}
-        self._container = av.open(str(self._part), "w", format="matroska", options=options)
-        self._stream = self._container.add_stream("libx264", STEPS_PER_SECOND, options=_RECORD)
-        self._stream.width, self._stream.height = self._size
-        self._stream.pix_fmt = "yuv444p"
-        set_colours(self._stream.codec_context)
-        self._stream.codec_context.thread_count = 1
-
-    def __call__(self, it: Iterate) -> None:
-        """Record `it`, if its turn has come."""
-        self.add(it.image, it.step, last=it.stop is not None)
-
-    def add(self, image: Tensor, step: int, last: bool = False) -> None:
-        """Record `image`, (3, H, W) RGB in [0, 1] on the CPU, if `step` is due or the `last`.
-
-        A step that is not beyond the one recorded before is left out.
-        """
-        now = time.perf_counter()
-        if step <= self._last:
-            return
-        if not last and not self._is_due(step, now - self._began):
-            return
-        with plain_errors(self._part):
-            frame = to_frame(image, self._size)
-            frame.pts = step
-            for packet in self._stream.encode(frame):
-                self._container.mux(packet)
-        self._last = step
-        self.frames += 1
-        self.seconds += time.perf_counter() - now
-
-    def _is_due(self, step: int, elapsed: float) -> bool:
-        gap = max(1, step // DENSE) if self.frames else 1
-        return step - self._last >= gap and self.seconds <= GRACE + self._share * elapsed
-
-    def close(self) -> None:
-        """End the trajectory and give it its name; without a frame, remove it."""
-        if self._closed:
-            return
-        self._closed = True
-        with plain_errors(self._part):
-            try:
-                if self.frames:
-                    for packet in self._stream.encode():
-                        self._container.mux(packet)
-            finally:
-                self._container.close()
-            if self.frames:
-                self._part.replace(self.path)
-            else:
-                self._part.unlink()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def read_steps(trajectory: Path) -> list[int]:
@@ -195,7 +94,7 @@ def _open_trajectory(path: Path) -> Iterator[InputContainer]:
     except (OSError, av.error.FFmpegError) as error:
         if container is None or not isinstance(error, av.error.InvalidDataError):
             raise ClipartError(f"{path}: could not be read ({error.strerror or error}).") from error
-        # Cut off in the middle of a frame: what came before it is good.
+        # The file ends in the middle of a frame: the frames before it have been read.
 
 
 def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
@@ -203,7 +102,7 @@ def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
     import av
     import numpy as np
 
-    # NumPy, not torch: one thread does it in 0.1 ms, two that wait for busy cores took 7 ms.
+    # NumPy, not torch: one thread takes 0.1 ms for it; torch's two took 7 ms while other processes ran.
     levels = image.detach().cpu().numpy() * np.float32(255) + np.float32(0.5)
     planes = np.clip(levels, 0, 255, out=levels).astype(np.uint8)
     frame = av.VideoFrame.from_ndarray(planes.transpose(1, 2, 0), "gbrp")
@@ -213,7 +112,7 @@ def to_frame(image: Tensor, size: tuple[int, int]) -> av.VideoFrame:
 
 
 def set_colours(context: Any) -> None:
-    """Say what the numbers mean; without this, players guess by the size of the picture."""
+    """Tag a stream as BT.709 in limited range; without tags, players guess by the picture's size."""
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     context.color_range = _LIMITED_RANGE
 

@@ -30,10 +30,10 @@ Source = Annotated[
 
 @takes(words=Source, **recipe_options())
 def replay(context: typer.Context, words: list[str] | None, **given: Any) -> None:
-    """Run the recipe of a picture, a film or a run again, with the options that are typed in place of its own.
+    """Run the recipe of a picture, a film or a run again. Options that are typed replace its settings.
 
-    A prompt typed after the file replaces the prompt. A recipe may not choose files on this machine: if it has
-    a picture to start from, or a model in a file, type that option again.
+    A prompt typed after the file replaces the prompt. A recipe may not choose files on this machine: if it
+    has a picture to start from, or a model in a file, type that option again.
     """
     invocation: Invocation = context.obj
     sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
