@@ -8,7 +8,7 @@ import pytest
 from fake_run import FakeRun
 
 from clipart.cli import main
-from clipart.presets import Preset
+from clipart.presets import Preset, dump_recipe
 from clipart.recipe import make_recipe
 from clipart.run import Outputs
 
@@ -71,3 +71,54 @@ def test_outputs(fake: FakeRun) -> None:
     assert fake.outputs == Outputs(Path("there"), None, "none", 12, 4.5)
     main(["apple", "-o", "apple.png"])
     assert fake.outputs == Outputs(None, Path("apple.png"), "none")
+
+
+def test_set_is_as_good_as_an_option(fake: FakeRun) -> None:
+    assert main(["apple", "--set", "steps=7", "--set", "canvas=shapes", "--set", "seed=3"]) == 0
+    assert (fake.recipe.steps, fake.recipe.canvas, fake.recipe.seed) == (7, "shapes", 3)
+    assert {"canvas", "seed"}.isdisjoint(fake.recipe.left)
+
+
+def test_set_goes_over_a_preset_and_keeps_its_stages(fake: FakeRun) -> None:
+    main(["apple", "-p", "unfold"])
+    before = fake.recipe
+    assert main(["apple", "-p", "unfold", "--set", "grain=0.25", "--set", "stages.blobs.lr=0.03"]) == 0
+    assert fake.recipe.grain == 0.25
+    assert [stage.name for stage in fake.recipe.stages] == [stage.name for stage in before.stages]
+    for stage, other in zip(fake.recipe.stages, before.stages, strict=True):
+        assert stage == other.model_copy(update={"lr": 0.03} if stage.name == "blobs" else {})
+
+
+def test_a_seed_that_is_set_is_not_typed_again(fake: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["apple", "--set", "seed=5"])
+    assert "clipart apple --set seed=5\n" in capsys.readouterr().out
+
+
+def test_a_model_that_is_set_is_fetched(fake: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "clipart.cli.downloads.fetch_named", lambda sink, names: asked.extend(map(str, names))
+    )
+    main(["apple", "--set", "judge=tiny", "--set", "clip=tiny::2"])
+    assert asked == ["tiny::2", "tiny"]
+
+
+@pytest.mark.parametrize("canvas", ["plain", "vqgan"])
+def test_replay_changes_a_stage(canvas: str, fake: FakeRun, tmp_path: Path) -> None:
+    main(["apple", "-p", "unfold", "--seed", "5", "--set", "stages.blobs.canvas=shapes"])
+    made = fake.recipe
+    assert (made.stages[1].optimizer, made.stages[1].left) == ("adam", ("optimizer",))
+    (tmp_path / "recipe.toml").write_text(dump_recipe(made), encoding="utf-8")
+    file = str(tmp_path / "recipe.toml")
+    assert main(["replay", file]) == 0
+    assert fake.recipe == made
+    assert main(["replay", file, "--set", f"stages.blobs.canvas={canvas}", "--set", "lr=0.2"]) == 0
+    assert (fake.recipe.stages[1].canvas, fake.recipe.stages[1].optimizer) == (canvas, "sgd")
+    assert (fake.recipe.lr, fake.recipe.seed, fake.recipe.stages[0]) == (0.2, 5, made.stages[0])
+    main(
+        ["apple", "-p", "unfold", "--seed", "5", "--set", f"stages.blobs.canvas={canvas}", "--set", "lr=0.2"]
+    )
+    (tmp_path / "other.toml").write_text(dump_recipe(fake.recipe), encoding="utf-8")
+    new = fake.recipe
+    main(["replay", file, "--set", f"stages.blobs.canvas={canvas}", "--set", "lr=0.2"])
+    assert fake.recipe.stages == new.stages
