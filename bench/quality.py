@@ -42,6 +42,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
+from clipart.critic.layout import lay_out
 from machine import machine
 from PIL import Image
 from retrieval import held_out, on_white
@@ -50,10 +51,9 @@ from torch import Tensor
 import clipart.session
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
-from clipart.critic.layout import lay_out
-from clipart.models.source import find_source
 from clipart.device import pick_device
 from clipart.errors import ClipartError, UsageError
+from clipart.models.source import find_source
 from clipart.models.vqgan import load_vqgan
 from clipart.pictures import open_picture
 from clipart.prompt import parse

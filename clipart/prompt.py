@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from clipart.errors import UsageError
+from clipart.prompt_error import UNREADABLE, PromptError
 
 MAX_LENGTH = 10_000  # characters of a prompt, as typed and as written back
 MAX_DEPTH = 24  # brackets inside brackets; 24 round ones multiply to 9.8, one more passes MAX_EMPHASIS
@@ -37,23 +36,7 @@ _TOKEN = re.compile(
     | (?P<plain>[^\\:()\[\]\s]+|[\\:])""",
     re.VERBOSE,
 )
-# Control characters that are no whitespace (they could drive a terminal), and lone surrogates.
-_UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _PAIRS = {"(": ")", "[": "]"}
-
-
-class PromptError(UsageError):
-    """A prompt that cannot be read. ``str(error)`` is the reason, the line and a caret under the culprit.
-
-    ``text`` is what was being read; ``position`` is the culprit's index in it, 0 where it is empty.
-    """
-
-    def __init__(self, reason: str, text: str, position: int) -> None:
-        super().__init__(reason, text, position)
-        self.reason, self.text, self.position = reason, text, position
-
-    def __str__(self) -> str:
-        return f"{self.reason}\n{_caret(self.text, self.position)}" if self.text else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +321,7 @@ class _Reader:
 
 
 def _check_characters(text: str) -> None:
-    if found := _UNREADABLE.search(text):
+    if found := UNREADABLE.search(text):
         code = f"U+{ord(found[0]):04X}"
         raise PromptError(f"{code} is a control character or broken UTF-8; delete it", text, found.start())
 
@@ -392,17 +375,3 @@ def _before_colon(written: str) -> str:
 
 def _short(text: str, most: int = 24) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _caret(text: str, position: int, before: int = 40, after: int = 30) -> str:
-    """The text around a position on one line, and a caret under it, counted in terminal columns."""
-    shown = re.sub(r"\s", " ", _UNREADABLE.sub("\ufffd", text))
-    start, end = max(0, position - before), position + after
-    left = ("…" if start else "") + shown[start:position]
-    line = left + shown[position:end] + ("…" if end < len(shown) else "")
-    return f"  {line.rstrip()}\n  {' ' * _columns(left)}^"
-
-
-def _columns(text: str) -> int:
-    spacing = (c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in spacing)

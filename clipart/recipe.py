@@ -8,18 +8,13 @@ line, under one name.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    PlainValidator,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -27,73 +22,34 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from clipart.canvas import CANVASES
 from clipart.errors import UsageError
-from clipart.finish.chain import read_chain
+from clipart.fields import (
+    DEVICE_PATTERN,
+    TABLES,
+    CanvasName,
+    Chain,
+    Colour,
+    Critic,
+    Distance,
+    Extra,
+    JudgeSpec,
+    LayoutKind,
+    OptimizerKind,
+    Precision,
+    ProcessName,
+    RefusedError,
+    Schedule,
+    Until,
+    VqganSpec,
+    knob,
+    refusing,
+)
 from clipart.models.registry import default
-from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.near import did_you_mean
-from clipart.process import PROCESSES
 from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
-from clipart.tables import Table
-from clipart.target import Target, parse_target
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
-
-OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
-Schedule = Literal["constant", "cosine", "linear"]
-Distance = Literal["auto", "contrast", "cosine", "spherical"]
-LayoutKind = Literal["auto", "apart", "blend"]
-Precision = Literal["auto", "float32", "bfloat16"]
-Colour = Literal["decorrelated", "rgb"]
-DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
-
-
-class _RefusedError(ValueError):
-    """What one of our own readers says of a value, for pydantic to carry; the message is complete."""
-
-
-def _refusing(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return `read` as a validator: what it refuses becomes a message of the recipe's."""
-
-    def validator(value: Any) -> Any:
-        try:
-            return read(value)
-        except UsageError as error:
-            raise _RefusedError(str(error)) from None
-
-    return validator
-
-
-def _typed(kind: type, read: Callable[[str], Any]) -> PlainValidator:
-    """Return the validator of a field that is typed as text and is a `kind`."""
-    return PlainValidator(_refusing(lambda value: value if isinstance(value, kind) else read(str(value))))
-
-
-_AS_TEXT = PlainSerializer(str, return_type=str)
-Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
-JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
-VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
-Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
-CanvasName = Annotated[str, AfterValidator(_refusing(CANVASES.check))]
-ProcessName = Annotated[str, AfterValidator(_refusing(PROCESSES.check))]
-Chain = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_refusing(lambda v: read_chain(v if isinstance(v, str) else ",".join(map(str, v))))),
-]
-Extra = bool | int | float | str
-
-
-def _knob(
-    default: Any, group: str, about: str, unit: str = "", *, joined: bool = False, **bounds: Any
-) -> Any:
-    """Describe a field that the command line offers: its panel, what it does, its unit and range.
-
-    A `joined` one has several values that are typed as one text, by commas.
-    """
-    extra: dict[str, Any] = {"group": group, "unit": unit, "joined": joined}
-    return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 
 class _Schema(BaseModel):
@@ -126,73 +82,70 @@ class Stage(_Schema):
 class Recipe(_Schema):
     """Everything that decides a picture. Frozen; unknown keys are refused.
 
-    A setting that is None or "auto" is left open: `resolve` gives it the value that it has in a run, and notes in `left`
-    that nobody chose it. A resolved recipe on one machine, one set of versions and one thread count gives one picture.
+    A setting that is None or "auto" is left open: `resolve` gives it the value that it has in a run, and
+    notes in `left` that nobody chose it. A resolved recipe on one machine, one set of versions and one thread
+    count gives one picture.
     """
 
-    prompt: str = _knob(
+    prompt: str = knob(
         ..., "Prompt", "what to draw: parts, each followed by :: and its weight", max_length=20_000
     )
-    no: tuple[str, ...] = _knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
-    layout: LayoutKind = _knob(
+    no: tuple[str, ...] = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
+    layout: LayoutKind = knob(
         "auto",
         "Prompt",
         "heaviest parts side by side, or as one blend",
     )
 
-    width: int = _knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
-    height: int = _knob(256, "Picture", "height of the picture", "pixels", ge=16, le=8192)
-    seed: int | None = _knob(
+    width: int = knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
+    height: int = knob(256, "Picture", "height of the picture", "pixels", ge=16, le=8192)
+    seed: int | None = knob(
         None, "Picture", "seed of all random choices; default: drawn anew", ge=0, le=MAX_SEED
     )
-    init: str | None = _knob(None, "Picture", "picture to start from", "file")
-    init_strength: float = _knob(
+    init: str | None = knob(None, "Picture", "picture to start from", "file")
+    init_strength: float = knob(
         0.9, "Picture", "how strongly --init shows at the start", "0 to 1", ge=0, le=1
     )
-    paper: str = _knob("white", "Picture", "background colour at the start: a name or #rrggbb")
-    static: float = _knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
-    starts: int | None = _knob(
+    paper: str = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
+    static: float = knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
+    starts: int | None = knob(
         None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100
     )
-    grain: float = _knob(
-        0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1
-    )
-    finish: Chain = _knob(
+    grain: float = knob(0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1)
+    finish: Chain = knob(
         ("clean",),
         "Picture",
         "finish steps, joined by commas: clean, flat, upscale:2, none",
         joined=True,
     )
-    upscale: int = _knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
+    upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
-    steps: int = _knob(500, "Stopping", "largest number of steps", "steps", ge=1, le=1_000_000)
-    until: Until | None = _knob(None, "Stopping", "stop when all parts match: 80%, or cosine 0.31")
-    seconds: float | None = _knob(None, "Stopping", "stop after this many seconds", "seconds", gt=0)
-    check_every: int = _knob(
-        25, "Stopping", "steps between two checks by the judge", "steps", ge=1, le=10_000
-    )
+    steps: int = knob(500, "Stopping", "largest number of steps", "steps", ge=1, le=1_000_000)
+    until: Until | None = knob(None, "Stopping", "stop when all parts match: 80%, or cosine 0.31")
+    seconds: float | None = knob(None, "Stopping", "stop after this many seconds", "seconds", gt=0)
+    check_every: int = knob(25, "Stopping", "steps between two checks by the judge", "steps", ge=1, le=10_000)
 
-    clip: tuple[Critic, ...] = _knob(
+    clip: tuple[Critic, ...] = knob(
         (default("clip"),),
         "Model",
         "CLIP that the picture is optimised for (repeatable)",
         "NAME[::WEIGHT]",
         min_length=1,
     )
-    judge: JudgeSpec | None = _knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
-    device: str = _knob(
+    judge: JudgeSpec | None = knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
+    device: str = knob(
         "auto", "Model", "where to compute: auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN
     )
-    precision: Precision = _knob("auto", "Model", "number format of the CLIP")
-    distance: Distance = _knob("auto", "Model", "distance from a view to a text")
+    precision: Precision = knob("auto", "Model", "number format of the CLIP")
+    distance: Distance = knob("auto", "Model", "distance from a view to a text")
 
-    process: ProcessName = _knob("gradient", "Canvas", "how a step changes the canvas")
-    canvas: CanvasName = _knob("multires", "Canvas", "what the picture is made of")
-    vqgan: VqganSpec | None = _knob(
+    process: ProcessName = knob("gradient", "Canvas", "how a step changes the canvas")
+    canvas: CanvasName = knob("multires", "Canvas", "what the picture is made of")
+    vqgan: VqganSpec | None = knob(
         None, "Canvas", "VQGAN for --canvas vqgan; default: the embedded one", "FILE"
     )
-    codes: float = _knob(0.5, "Canvas", "share of random codes at a VQGAN's start", "0 to 1", ge=0, le=1)
-    pull: float = _knob(
+    codes: float = knob(0.5, "Canvas", "share of random codes at a VQGAN's start", "0 to 1", ge=0, le=1)
+    pull: float = knob(
         0.0,
         "Canvas",
         "VQGAN latents: part of the way to the mean per step",
@@ -200,29 +153,27 @@ class Recipe(_Schema):
         ge=0,
         le=1,
     )
-    shapes: int = _knob(32, "Canvas", "number of shapes on --canvas shapes", "shapes", ge=1, le=512)
-    colour: Colour = _knob("rgb", "Canvas", "colour space that is optimised")
-    falloff: float = _knob(1.0, "Canvas", "how much slower fine detail changes", "0 to 2", ge=0, le=2)
-    scale: float | None = _knob(
+    shapes: int = knob(32, "Canvas", "number of shapes on --canvas shapes", "pieces", ge=1, le=512)
+    colour: Colour = knob("rgb", "Canvas", "colour space that is optimised")
+    falloff: float = knob(1.0, "Canvas", "how much slower fine detail changes", "0 to 2", ge=0, le=2)
+    scale: float | None = knob(
         None, "Canvas", "canvas pixels per picture pixel; default 1, shapes less", "0 to 1", gt=0, le=1
     )
-    zoom: float = _knob(
+    zoom: float = knob(
         1.0, "Canvas", "times that the camera enlarges the picture per step", "times a step", ge=0.5, le=2
     )
-    spin: float = _knob(
+    spin: float = knob(
         0.0, "Canvas", "degrees that the picture turns clockwise per step", "degrees a step", ge=-180, le=180
     )
-    pan_x: float = _knob(
+    pan_x: float = knob(
         0.0, "Canvas", "pixels that the camera moves right per step", "pixels a step", ge=-512, le=512
     )
-    pan_y: float = _knob(
+    pan_y: float = knob(
         0.0, "Canvas", "pixels that the camera moves down per step", "pixels a step", ge=-512, le=512
     )
 
-    optimizer: OptimizerKind = _knob(
-        "auto", "Optimiser", "gradient method; auto is adam for shapes, else sgd"
-    )
-    lr: float = _knob(
+    optimizer: OptimizerKind = knob("auto", "Optimiser", "gradient method; auto is adam for shapes, else sgd")
+    lr: float = knob(
         0.1,
         "Optimiser",
         "learning rate, colour per step; 1: black to white",
@@ -230,13 +181,11 @@ class Recipe(_Schema):
         gt=0,
         le=10,
     )
-    momentum: float = _knob(0.9, "Optimiser", "momentum; of Adam, beta 1", "0 to 1", ge=0, lt=1)
-    schedule: Schedule = _knob("cosine", "Optimiser", "how the learning rate falls over the steps")
-    warmup: float = _knob(
-        0.02, "Optimiser", "part of the steps in which the rate rises", "0 to 1", ge=0, le=1
-    )
-    ema: float = _knob(0.9, "Optimiser", "weight of the past in the shown average", "0 to 1", ge=0, lt=1)
-    low_pass: float = _knob(
+    momentum: float = knob(0.9, "Optimiser", "momentum; of Adam, beta 1", "0 to 1", ge=0, lt=1)
+    schedule: Schedule = knob("cosine", "Optimiser", "how the learning rate falls over the steps")
+    warmup: float = knob(0.02, "Optimiser", "part of the steps in which the rate rises", "0 to 1", ge=0, le=1)
+    ema: float = knob(0.9, "Optimiser", "weight of the past in the shown average", "0 to 1", ge=0, lt=1)
+    low_pass: float = knob(
         0.01,
         "Optimiser",
         "blur of the gradient, part of the short side",
@@ -245,17 +194,17 @@ class Recipe(_Schema):
         le=0.25,
     )
 
-    views: int = _knob(
+    views: int = knob(
         8, "Views", "views scored per step; at least one for each place", "views", ge=1, le=1024
     )
-    chunk: int = _knob(0, "Views", "views in memory at once; 0: chosen for the model", "views", ge=0, le=1024)
-    overview: float = _knob(
+    chunk: int = knob(0, "Views", "views in memory at once; 0: chosen for the model", "views", ge=0, le=1024)
+    overview: float = knob(
         0.85, "Views", "smallest view at the first step, part of its place", "part of place", gt=0, le=1
     )
-    detail: float = _knob(
+    detail: float = knob(
         0.75, "Views", "smallest view at the last step, part of its place", "part of place", gt=0, le=1
     )
-    largest: float = _knob(
+    largest: float = knob(
         1.15,
         "Views",
         "largest view, part of its place; above 1: beyond it",
@@ -263,33 +212,33 @@ class Recipe(_Schema):
         gt=0,
         le=2,
     )
-    shift: float = _knob(
+    shift: float = knob(
         0.0, "Views", "part of a view that may lie outside the picture", "part of view", ge=0, le=1
     )
-    rotate: float = _knob(
+    rotate: float = knob(
         7.0, "Views", "largest turn of a view, either way, in degrees", "degrees", ge=0, le=180
     )
-    perspective: float = _knob(
+    perspective: float = knob(
         0.03, "Views", "largest shift of a view's corners, part of the view", "part of view", ge=0, le=0.4
     )
-    flip: float = _knob(0.0, "Views", "part of the views that are mirrored", "part of views", ge=0, le=1)
-    jitter: float = _knob(0.2, "Views", "change of brightness, contrast, saturation", "0 to 1", ge=0, le=1)
-    noise: float = _knob(0.06, "Views", "standard deviation of noise on the views", "0 to 1", ge=0, le=1)
-    erase: float = _knob(
+    flip: float = knob(0.0, "Views", "part of the views that are mirrored", "part of views", ge=0, le=1)
+    jitter: float = knob(0.2, "Views", "change of brightness, contrast, saturation", "0 to 1", ge=0, le=1)
+    noise: float = knob(0.06, "Views", "standard deviation of noise on the views", "0 to 1", ge=0, le=1)
+    erase: float = knob(
         0.0, "Views", "part of the views in which a box is blanked out", "part of views", ge=0, le=1
     )
 
-    tv: float = _knob(
+    tv: float = knob(
         0.0, "Regularisers", "weight of total variation; more is smoother", "weight", ge=0, le=1000
     )
-    range: float = _knob(
+    range: float = knob(
         1.0, "Regularisers", "weight against colours that a screen cannot show", "weight", ge=0, le=1000
     )
-    saturation: float = _knob(0.1, "Regularisers", "weight against strong colours", "weight", ge=0, le=1000)
-    ink: float = _knob(
+    saturation: float = knob(0.1, "Regularisers", "weight against strong colours", "weight", ge=0, le=1000)
+    ink: float = knob(
         0.06, "Regularisers", "weight against colours other than the paper's", "weight", ge=0, le=1000
     )
-    margin: float = _knob(
+    margin: float = knob(
         6.0, "Regularisers", "weight against drawing near the edge of a place", "weight", ge=0, le=1000
     )
 
@@ -301,7 +250,7 @@ class Recipe(_Schema):
     @classmethod
     def _prompt_reads(cls, no: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if "prompt" in info.data:
-            _refusing(lambda text: parse(text, no=no))(info.data["prompt"])
+            refusing(lambda text: parse(text, no=no))(info.data["prompt"])
         return no
 
     @field_validator("paper")
@@ -340,7 +289,8 @@ class Recipe(_Schema):
         """Return this recipe with every value as used; what was open is named in `left` (`clipart.settle`).
 
         Raises:
-            UsageError, ModelError: a device, or a model whose configuration is needed, is not on this machine.
+            UsageError, ModelError: a device, or a model whose configuration is needed, is not on this
+                machine.
         """
         from clipart.settle import settle
 
@@ -388,9 +338,7 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
         return Recipe.model_validate(values)
     except ValidationError as error:
         issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors()]
-        inner = {
-            issue["loc"][:-1] for issue in issues
-        }  # a list is not also called too short for its bad items
+        inner = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
         raise UsageError("\n".join(_explain(each) for each in issues if each["loc"] not in inner)) from None
 
 
@@ -403,7 +351,7 @@ def _explain(issue: dict[str, Any]) -> str:
         return f"{'.'.join(where)}: no such setting.{hint}"
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."
-    refused = isinstance(issue.get("ctx", {}).get("error"), _RefusedError)
+    refused = isinstance(issue.get("ctx", {}).get("error"), RefusedError)
     if refused and name == "no":  # the prompt, with a mark under the character
         return str(issue["ctx"]["error"])
     given = issue.get("input")
@@ -424,23 +372,18 @@ def knobs() -> dict[str, FieldInfo]:
 
 
 def typed_as(name: str) -> tuple[type, bool]:
-    """Return the type of what a person types for the field `name`, and whether several are typed one by one."""
+    """Return the type of what is typed for the field `name`, and whether several are typed one by one."""
     field = Recipe.model_fields[name]
-    kinds = [each for each in get_args(field.annotation) if each not in (type(None), ...)] or [
-        field.annotation
-    ]
+    inner = [each for each in get_args(field.annotation) if each not in (type(None), ...)]
     many = get_origin(field.annotation) is tuple
-    kind = kinds[0] if kinds[0] in (int, float, bool) else str
+    kind = next((each for each in [*inner, field.annotation] if each in (int, float, bool)), str)
     return kind, many and not (isinstance(extra := field.json_schema_extra, dict) and extra["joined"])
 
 
-_TABLES: dict[str, Table[Any]] = {"canvas": CANVASES, "process": PROCESSES}
-
-
 def choices(name: str) -> tuple[str, ...]:
-    """Return the values that the field `name` may have: those of its table or its `Literal`; empty for any other."""
-    if name in _TABLES:
-        return _TABLES[name].names()
+    """Return the values of the field `name`, by its table or its `Literal`; empty for any other."""
+    if name in TABLES:
+        return TABLES[name].names()
     annotation = Recipe.model_fields[name].annotation
     if getattr(annotation, "__origin__", None) is Literal:
         return tuple(str(value) for value in get_args(annotation))

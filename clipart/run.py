@@ -87,9 +87,9 @@ def run(
 ) -> Result:
     """Run `recipe` to its end, or until `stop_now()` says so between two steps, and save what there is.
 
-    `trying` is told the number of each start that is tried, from 1, and how many there are, where there are several.
-    Everything that can be refused is refused before the first step. If the run fails on its way, the picture
-    as it was after the last good step is saved before the error goes on.
+    `trying` is told the number of each start that is tried, from 1, and how many there are, where there are
+    several. Everything that can be refused is refused before the first step. If the run fails on its way, the
+    picture as it was after the last good step is saved before the error goes on.
     """
     began = time.monotonic()
     recipe = recipe.resolve()

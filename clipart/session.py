@@ -62,9 +62,10 @@ class Session:
 
     @classmethod
     def restore(cls, saved: dict[str, Tensor], recipe: Recipe, before: Recipe | None = None) -> Self:
-        """Return the session of `recipe` in the state `saved`, which `state` of another returned, on any device.
+        """Return the session of `recipe` in the state `saved`, which another's `state` returned.
 
-        `before` is the recipe of that other, where `recipe` has more steps. The picture that `init` names is not
+        `before` is the recipe of that other, where `recipe` has more steps. The picture that `init` names is
+        not
         read again: what became of it is in the state.
 
         Raises:
@@ -134,7 +135,7 @@ class Session:
     # --- a step ---
 
     def enter_stage(self, step: int) -> None:
-        """Begin the stage of `step`, where it is another: on a canvas of its kind and size, with its process."""
+        """Begin the stage of `step` if it is another, with a canvas and process of its kind and size."""
         settings, stage = self.recipe.at(step), self.recipe.stage_at(step)
         if stage is not self.stage and self._kind(settings) != self._built:
             self.process = self._build(settings, None, self.process)
@@ -142,7 +143,7 @@ class Session:
 
     @torch.no_grad()
     def move_camera(self, step: int) -> None:
-        """Show the canvas, and what is shown, as the camera of `step` sees them; nothing moves before the first."""
+        """Show canvas and average as the camera of `step` sees them; nothing moves before the first step."""
         settings = self.recipe.at(step)
         if settings.moves and step > 1:
             self.process.move(settings)
@@ -160,7 +161,7 @@ class Session:
 
     @torch.no_grad()
     def show(self, step: int, seconds: float) -> None:
-        """Fold the canvas after `step` into the moving average that is shown and kept, `seconds` into the run."""
+        """Fold the canvas after `step`, `seconds` into the run, into the moving average that is shown."""
         image = self.process.image().clamp(0, 1)
         if image.shape != self.shown.shape:
             height, width = self.shown.shape[-2:]

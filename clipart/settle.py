@@ -1,8 +1,8 @@
 """Settling: a setting that a recipe leaves open gets its value once, before the run, and keeps it.
 
-So what a run leaves behind holds every value as used, and a picture replays the same when a default changes. The recipe
-notes in `left` which values nobody chose: when another critic or canvas takes the place of the old one, those that
-follow from it are settled anew (`reopen`), and those that somebody chose stay.
+So what a run leaves behind holds every value as used, and a picture replays the same when a default changes.
+The recipe notes in `left` which values nobody chose: when another critic or canvas takes the place of the old
+one, those that follow from it are settled anew (`reopen`), and those that somebody chose stay.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.layout import cells, lay_out
 from clipart.models import registry, source
+from clipart.models.needed import LOADERS
 from clipart.process import PROCESSES
 from clipart.recipe import Recipe, Stage, make_recipe
 from clipart.rng import draw_seed
@@ -57,8 +58,13 @@ def _precision(recipe: Recipe) -> str:
     return str(pick_dtype("auto", pick_device(recipe.device))).removeprefix("torch.")
 
 
-def _vqgan(recipe: Recipe) -> str | None:
-    return registry.default("vqgan") if any(CANVASES[n].needs for n in _canvases(recipe)) else None
+def _needed(name: str) -> Open:
+    """Return the setting that names the model `name`, which is open where a canvas needs that model."""
+
+    def value(recipe: Recipe) -> str | None:
+        return registry.default(name) if any(name in CANVASES[n].needs for n in _canvases(recipe)) else None
+
+    return Open(("canvas", "stages"), value)
 
 
 def _optimizer(recipe: Recipe) -> str:
@@ -84,7 +90,7 @@ OPEN: dict[str, Open] = {
     "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),
     "starts": Open(("clip", "init"), _starts),
     "judge": Open(("clip",), _judge),
-    "vqgan": Open(("canvas", "stages"), _vqgan),
+    **{name: _needed(name) for name in LOADERS},
     "optimizer": Open(("canvas",), _optimizer),
     "scale": Open(("canvas", "clip", "layout", "prompt", "no", "width", "height"), _scale),
 }
@@ -149,7 +155,7 @@ def _extras(recipe: Recipe) -> dict[str, Any]:
 
 
 def on_this_machine(recipe: Recipe) -> Recipe:
-    """Return `recipe` with device and arithmetic open again, where nobody chose them and this machine lacks them."""
+    """Return `recipe` with device and precision open again if nobody chose them and they are not here."""
     from clipart.device import has_bfloat16, pick_device
 
     if "device" in recipe.left:

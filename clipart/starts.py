@@ -16,10 +16,11 @@ _HARD |= {"noise": 0.2, "erase": 0.5}
 
 
 def choose_start(session: Session, stop_now: Callable[[], bool], trying: Callable[[int, int], None]) -> None:
-    """Take `TRIED` steps from each of the recipe's starts, and put `session` at the one that the critics are surest of.
+    """Take `TRIED` steps from each of the recipe's starts, and put `session` at the best of them.
 
-    They are asked about harder views than those that were climbed; the judge is not asked. `trying` is told the number
-    of each start, from 1, and how many there are. Once `stop_now()`, no more starts are tried.
+    That is the one of which the critics are surest, in harder views than those that were climbed; the judge
+    is not asked. `trying` is told the number of each start, from 1, and how many there are. Once
+    `stop_now()`, no more starts are tried.
     """
     starts = session.recipe.starts or 1
     if starts == 1 or session.recipe.init is not None:

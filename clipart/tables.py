@@ -6,8 +6,8 @@ A shipped part is one module and one entry in a table (`clipart.canvas.CANVASES`
     [project.entry-points."clipart.canvases"]
     mosaic = "my_package.mosaic:MosaicCanvas"
 
-and a program or a notebook by `CANVASES.add("mosaic", MosaicCanvas)`. Asking a table for its names loads no part,
-so the command line's help needs no torch.
+and a program or a notebook by `CANVASES.add("mosaic", MosaicCanvas)`. Asking a table for its names loads no
+part, so the command line's help needs no torch.
 """
 
 from __future__ import annotations

@@ -21,17 +21,17 @@ class Canvas(nn.Module, ABC):
     (see `clamp_with_grad`). A parameter's unit is a change of colour, so that one learning rate means
     about the same on every canvas; one that wants a smaller step sets `pace`.
 
-    A canvas defines `build` and `forward`, and of the rest what it does in another way. Its parameters and buffers
-    are what a checkpoint holds of it.
+    A canvas defines `build` and `forward`, and of the rest what it does in another way. Its parameters and
+    buffers are what a checkpoint holds of it.
 
     Attributes:
         needs: names of the models that `build` is given (`clipart.models.needed`).
         optimizer: the gradient method where the recipe leaves it open.
         pace: units of its parameters that a learning rate of 1 stands for.
-        fineness: pixels of the canvas for each pixel of a view, along a side, where the recipe leaves `scale` open;
-            None is the picture's own resolution.
-        extras: its own settings with their defaults, where it is a part of another package; `build` finds their values
-            in `settings.extras`.
+        fineness: pixels of the canvas for each pixel of a view, along a side, where the recipe leaves `scale`
+            open; None is the picture's own resolution.
+        extras: its own settings with their defaults, where it is a part of another package; `build` finds
+            their values in `settings.extras`.
 
     Args:
         start: (1, 3, height, width) RGB, what the canvas shows before the first step.
@@ -55,8 +55,8 @@ class Canvas(nn.Module, ABC):
     ) -> Self:
         """Return a canvas on `start`, (1, 3, height, width) RGB, with the values of `settings`.
 
-        `models` has what the class `needs`, by name. `generator` is None where `start` is a picture, of the user's or of
-        the stage before; else randomness of the start comes from it.
+        `models` has what the class `needs`, by name. `generator` is None where `start` is a picture, of the
+        user's or of the stage before; else randomness of the start comes from it.
         """
 
     @property

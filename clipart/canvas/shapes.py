@@ -76,7 +76,7 @@ class ShapesCanvas(Canvas):
     def build(
         cls, start: Tensor, settings: Recipe, models: Mapping[str, Any], generator: torch.Generator | None
     ) -> Self:
-        """Return `settings.shapes` shapes; on bare paper with a generator, since the shapes are the static."""
+        """Return `settings.shapes` shapes; with a generator on bare paper, since they are the static."""
         if generator is not None:
             start = paper_colour(settings).to(start).expand_as(start)
         return cls(start, generator=generator, count=settings.shapes)

@@ -98,7 +98,7 @@ class Objective:
         self._built: tuple[tuple[object, ...], list[Term]] = ((), [])
 
     def regularisers(self, image: Tensor, settings: Recipe) -> list[Term]:
-        """Return the regularisers of `settings` for images like `image`; they are built anew where either changes."""
+        """Return the regularisers of `settings` for images like `image`, built anew where either changes."""
         weights = [getattr(settings, name) for name in REGULARISERS]
         key = (*weights, settings.paper, image.shape[-2:], image.device)
         if self._built[0] != key:
@@ -136,8 +136,9 @@ class Objective:
     def score(self, images: Tensor, views: Views, settings: Recipe, *, whole: bool = True) -> list[float]:
         """Return the loss of each of `images` (n, 3, height, width) in the same views, without a gradient.
 
-        It is the number that `gradient` calls "total"; with `whole` False the regularisers are left out. Images are
-        scored together as far as their views, together, are no more than are held in memory for one.
+        It is the number that `gradient` calls "total"; with `whole` False the regularisers are left out.
+        Images are scored together as far as their views, together, are no more than are held in memory for
+        one.
         """
         at_once = max(1, min(settings.chunk or self._chunk(term) for term in self.terms) // len(views))
         totals = []
@@ -155,7 +156,7 @@ class Objective:
         return totals
 
     def _distances(self, term: TextTerm, images: Tensor, views: Views, chunk: int) -> Iterator[Tensor]:
-        """Yield for each chunk of `views` its part in the mean distances of images to the parts, (images, parts)."""
+        """Yield for each chunk of `views` its part in the mean distances, (images, parts)."""
         shares, chunk = attention(self.layout, views.place), chunk or self._chunk(term)
         for first in range(0, len(views), chunk):
             some = slice(first, first + chunk)

@@ -48,6 +48,6 @@ def places(count: int, height: int, width: int) -> Places:
 
 
 def attention(layout: Layout, place: Tensor) -> Tensor:
-    """Return how much each view, at `place` (n,), counts for each part of `layout`: (n, parts), columns sum to 1."""
+    """Return how much views at `place` (n,) count for each part: (n, parts), columns sum to 1."""
     looks = [torch.ones(len(place)) if own is None else (place == own).float() for own in layout.of]
     return torch.stack([look / look.sum() for look in looks], dim=1)

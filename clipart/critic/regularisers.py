@@ -74,7 +74,7 @@ class Ink:
 
 
 class Margin:
-    """Mean squared distance from the colour of the paper, (1, 3, 1, 1), weighted by nearness to the edge of a place.
+    """Mean squared distance from the colour of the paper, (1, 3, 1, 1), weighted near the edge of a place.
 
     The weight rises from 0 at `_MARGIN` of each side of one of the `count` places to 1 at its edge and
     beyond. What is kept off the edge closes into ONE thing in the middle; without it, a CLIP is content with

@@ -1,7 +1,7 @@
 """Features of long lists of texts, kept on disk: 1,400 everyday words take a minute with a large text tower.
 
-A file is named after the model, the device and the texts, so it cannot belong to others. `clipart models rm` leaves
-it. The folder may be removed at any time; then the features are computed again.
+A file is named after the model, the device and the texts, so it cannot belong to others. `clipart models rm`
+leaves it. The folder may be removed at any time; then the features are computed again.
 """
 
 from __future__ import annotations

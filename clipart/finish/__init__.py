@@ -1,7 +1,7 @@
 """What happens to a picture after the last step. This is the table of finish steps; it imports no torch.
 
-A step is a function from an image, (3, H, W) RGB in [0, 1], and at most two numbers to an image, in a module of its
-own, and an entry here. A recipe's `finish` is a chain of their names; `clipart.finish.chain` runs it.
+A step is a function from an image, (3, H, W) RGB in [0, 1], and at most two numbers to an image, in a module
+of its own, and an entry here. A recipe's `finish` is a chain of their names; `clipart.finish.chain` runs it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A chain of finish steps: `clean,flat`, each a name of the table, with numbers behind colons: `upscale:2`."""
+"""A chain of finish steps, such as `flat,upscale:2`: names of the table, with numbers behind colons."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def _numbers(step: str) -> tuple[float, ...]:
 def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
     """Return the chain of `steps` as one function of an image, (3, H, W) RGB in [0, 1], to an image.
 
-    The same image gives the same result. The function raises ValueError for another shape, or a side under 16 pixels.
+    The same image gives the same result. The function raises ValueError for another shape, or a side under 16
+    pixels.
 
     Raises:
         UsageError: there is no step of a name, or a step takes other numbers.

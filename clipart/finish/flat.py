@@ -18,8 +18,8 @@ MODE = 7  # pixels; the commonest colour around wins, so that borders lose their
 def flat(image: Tensor) -> Tensor:
     """Return `image`, (3, H, W) RGB in [0, 1], cleaned and in `COLOURS` flat colours with smooth outlines.
 
-    Cleaned as `clean` does it, enlarged, blurred a little, reduced to a palette (Pillow's median cut, then k-means), cleaned by a mode
-    filter, and made small again, which smooths the outlines.
+    Cleaned as `clean` does it, enlarged, blurred a little, reduced to a palette (Pillow's median cut, then
+    k-means), cleaned by a mode filter, and made small again, which smooths the outlines.
     """
     image = clean(image)
     height, width = image.shape[1:]

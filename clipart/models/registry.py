@@ -98,7 +98,7 @@ def default(kind: str) -> str:
 
 
 def traits(names: Iterable[str]) -> Traits:
-    """Return what critics called `names` want: what all of them see, else what a model of photographs wants."""
+    """Return what critics called `names` want; where they are not of one sort, that of photographs."""
     seen = {_sees(name) for name in names}
     return sorts()[seen.pop() if len(seen) == 1 else Entry.sees]
 

@@ -77,7 +77,7 @@ def find_tokenizer(name: str) -> str:
 
 
 def side(name: str) -> int:
-    """Return the height and width, in pixels, of the pictures that the CLIP called `name` takes, from its configuration.
+    """Return the side, in pixels, of the squares that the CLIP called `name` takes; no weights are read.
 
     Raises:
         ModelError: there is no such model, or its configuration is not on this machine.

@@ -184,7 +184,7 @@ def vqgan_file(name: str | None) -> Path:
 
 
 def load_vqgan(name: str | None, device: torch.device, precision: str = "auto") -> Vqgan:
-    """Load a VQGAN: an embedded one by name, or a file that `clipart models convert` wrote; None: the default.
+    """Load a VQGAN: an embedded one by name, or a file of `clipart models convert`; None: the default.
 
     Raises:
         ModelError: there is no such file, or it is no VQGAN, or does not fit its own description.

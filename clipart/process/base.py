@@ -22,8 +22,8 @@ class Step:
 
     Attributes:
         losses: the objective's tree by name, with "total" the number that was descended.
-        rate: the learning rate or step size that was used, in units of the canvas's parameters; 0 where the step was
-            taken back.
+        rate: the learning rate or step size that was used, in units of the canvas's parameters; 0 where the
+            step was taken back.
     """
 
     losses: Mapping[str, float]
@@ -35,8 +35,8 @@ class Process(ABC):
 
     Attributes:
         canvas: what it changes; another process may go on with another canvas.
-        extras: its own settings with their defaults, where it is a part of another package; their values are in
-            `settings.extras`.
+        extras: its own settings with their defaults, where it is a part of another package; their values are
+            in `settings.extras`.
     """
 
     canvas: Canvas
@@ -47,7 +47,8 @@ class Process(ABC):
     def build(cls, canvas: Canvas, settings: Recipe, streams: Streams, before: Process | None) -> Self:
         """Return the process on a fresh `canvas`, with the values of `settings`.
 
-        Randomness comes from `streams.evolve`. `before` is the process of the stage before, None at the beginning of a
+        Randomness comes from `streams.evolve`. `before` is the process of the stage before, None at the
+        beginning of a
         run: what it has learned may be taken over.
         """
 

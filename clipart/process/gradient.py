@@ -77,7 +77,7 @@ class GradientProcess(Process):
 
     @classmethod
     def build(cls, canvas: Canvas, settings: Recipe, streams: Streams, before: Process | None) -> Self:
-        """Return the process on `canvas`; it is as careful as the gradient process before it had to become."""
+        """Return the process on `canvas`, with the retries of the gradient process before."""
         return cls(canvas, settings, before.retries if isinstance(before, GradientProcess) else 0)
 
     def image(self) -> Tensor:

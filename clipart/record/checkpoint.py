@@ -200,7 +200,8 @@ def load(path: Path) -> Checkpoint:
             if header["format"] not in READS:
                 wrote = header.get("versions", {}).get("clipart", "unknown")
                 raise ClipartError(
-                    f"{path}: a checkpoint of format {header['format']!r}; this clipart reads {READS[0]} to {FORMAT}. "
+                    f"{path}: a checkpoint of format {header['format']!r}; "
+                    f"this clipart reads {READS[0]} to {FORMAT}. "
                     f"Go on with the version that wrote it: {wrote}."
                 )
             recipe, step = make_recipe(header["recipe"]), int(header["step"])
@@ -242,7 +243,7 @@ def _outputs(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_2(tensors: Mapping[str, Tensor], settings: Recipe) -> dict[str, Tensor]:
-    """Return the tensors of format 2 under their names of today; all canvases had a matrix of colours then."""
+    """Return the tensors of format 2 by the names of format 3, without what canvases no longer have."""
     renamed = {re.sub(r"^proposer/", "process/", name): value for name, value in tensors.items()}
     if not issubclass(CANVASES[settings.canvas], PixelCanvas):
         renamed.pop("process/canvas/to_rgb", None)

@@ -167,7 +167,8 @@ def parse_origin(text: str) -> Origin:
         raise UsageError("the recipe in it is not of a form that clipart writes.")
     if values.get("format") not in READS:
         raise UsageError(
-            f"its recipe has format {_short(values.get('format'))}; this clipart reads {READS[0]} to {FORMAT}. "
+            f"its recipe has format {_short(values.get('format'))}; "
+            f"this clipart reads {READS[0]} to {FORMAT}. "
             "Another version of clipart wrote it."
         )
     try:
@@ -192,7 +193,11 @@ def require_harmless(recipe: Recipe, typed: Mapping[str, Any]) -> None:
     Raises:
         UsageError: naming the setting and what to type.
     """
-    models = {"clip": recipe.clip, "judge": (recipe.judge,), "vqgan": (recipe.vqgan,)}
+    models = {
+        "clip": recipe.clip,
+        "judge": (recipe.judge,),
+        **{name: (getattr(recipe, name),) for name in FILES},
+    }
     files = {
         key: [str(spec) for spec in specs if spec and spec.place != "name"] for key, specs in models.items()
     }

@@ -85,7 +85,7 @@ def refused() -> dict[str, bytes]:
         "many-digits": ours().replace('"seed": 7', f'"seed": {"9" * 10_000}'),
         "a-list": "[1]",
         "recipe-is-text": ours("apple"),
-        "other-format": ours(format=2),
+        "other-format": ours(format=99),
         "format-is-a-list": ours(format=[[1]]),
         "no-prompt": ours({"seed": 7}),
         "unknown-key": ours(RECIPE | {"output": "/etc/passwd"}),

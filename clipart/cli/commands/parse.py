@@ -9,6 +9,7 @@ import typer
 
 from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
+from clipart.models.registry import default
 from clipart.recipe import knobs
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from clipart.cli.sink import Sink
     from clipart.prompt import Part, Prompt
 
+CLIP = default("clip")
 AWAY = str(knobs()["no"].description)
 
 
@@ -24,7 +26,7 @@ def parse(
     context: typer.Context,
     words: Words = None,
     no: Annotated[list[str] | None, option("--no", "--negative", about=AWAY, metavar="TEXT")] = None,
-    clip: Annotated[str, option("--clip", about="CLIP whose tokens are shown", value="tiny")] = "tiny",
+    clip: Annotated[str, option("--clip", about="CLIP whose tokens are shown", value=CLIP)] = CLIP,
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
