@@ -12,7 +12,9 @@ sys.path.insert(0, str(ROOT))
 
 from clipart.cli.app import command  # noqa: E402
 from clipart.cli.help import EXAMPLES, Row, panels  # noqa: E402
+from clipart.recipe import knobs  # noqa: E402
 
+BOUNDS = ("ge", "gt", "le", "lt")
 PAGE = ROOT / "docs" / "cli.md"
 HEAD = """# The command line
 
@@ -75,7 +77,7 @@ def _lines() -> Iterator[str]:
     job = group.commands["make"]
     shown = [*job.params, *(param for param in group.params if param.name not in ("help",))]
     for panel, rows in panels(shown).items():
-        yield from [f"## {panel}", "", *_table(rows), ""]
+        yield from [f"## {panel}", "", *_table(rows, {p.name: _of_setting(p) for p in shown}), ""]
     for name, each in group.commands.items():
         if name != "make":
             words = [param.metavar for param in each.params if param.param_type_name == "argument"]
@@ -83,16 +85,44 @@ def _lines() -> Iterator[str]:
             if name == "replay":
                 yield from ["It takes every option of the main job.", ""]
                 continue
-            yield from [*_table([row for rows in panels(each.params).values() for row in rows]), ""]
+            rows = [row for rows in panels(each.params).values() for row in rows]
+            yield from [*_table(rows, {param.name: _of_option(param) for param in each.params}), ""]
     yield TAIL
 
 
-def _table(rows: list[Row]) -> Iterator[str]:
-    yield from ["| option | default | what it does |", "|---|---|---|"]
+def _of_setting(param: Any) -> str:
+    """Return the range of an option, from the recipe if it is a setting of it."""
+    if param.name not in knobs():
+        return _of_option(param)
+    has = {
+        key: getattr(each, key)
+        for each in knobs()[param.name].metadata
+        for key in BOUNDS
+        if hasattr(each, key)
+    }
+    low = f"above {has['gt']:g}" if "gt" in has else f"{has['ge']:g}" if "ge" in has else ""
+    high = f"below {has['lt']:g}" if "lt" in has else f"{has['le']:.12g}" if "le" in has else ""
+    return _range(low, high)
+
+
+def _of_option(param: Any) -> str:
+    low, high = getattr(param, "min", None), getattr(param, "max", None)
+    return _range("" if low is None else f"{low:g}", "" if high is None else f"{high:g}")
+
+
+def _range(low: str, high: str) -> str:
+    if low and high:
+        return f"{low} to {high}"
+    return f"{low} or more" if low and not low.startswith("above") else low or high
+
+
+def _table(rows: list[Row], ranges: dict[str, str]) -> Iterator[str]:
+    yield from ["| option | default | range | what it does |", "|---|---|---|---|"]
     for row in rows:
         flags = ", ".join(f"`{flag}`" for flag in row.flags)
         value = "" if row.is_default or not row.value else f" {_cell(row.value)}"
-        yield f"| {flags}{value} | {_cell(row.value) if row.is_default else ''} | {_cell(row.about)} |"
+        default = _cell(row.value) if row.is_default else ""
+        yield f"| {flags}{value} | {default} | {ranges.get(row.name, '')} | {_cell(row.about)} |"
 
 
 def _cell(text: Any) -> str:
