@@ -94,26 +94,24 @@ def _of_setting(param: Any) -> str:
     """Return the range of an option, from the recipe if it is a setting of it."""
     if param.name not in knobs():
         return _of_option(param)
-    has = {
-        key: getattr(each, key)
-        for each in knobs()[param.name].metadata
-        for key in BOUNDS
-        if hasattr(each, key)
-    }
-    low = f"above {has['gt']:g}" if "gt" in has else f"{has['ge']:g}" if "ge" in has else ""
-    high = f"below {has['lt']:g}" if "lt" in has else f"{has['le']:.12g}" if "le" in has else ""
-    return _range(low, high)
+    bounds = knobs()[param.name].metadata
+    has = {key: _number(getattr(each, key)) for each in bounds for key in BOUNDS if hasattr(each, key)}
+    low = f"above {has['gt']}" if "gt" in has else has.get("ge", "")
+    return _range(low, f"below {has['lt']}" if "lt" in has else has.get("le", ""))
 
 
 def _of_option(param: Any) -> str:
-    low, high = getattr(param, "min", None), getattr(param, "max", None)
-    return _range("" if low is None else f"{low:g}", "" if high is None else f"{high:g}")
+    return _range(*(_number(getattr(param, bound, None)) for bound in ("min", "max")))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _range(low: str, high: str) -> str:
-    if low and high:
-        return f"{low} to {high}"
-    return f"{low} or more" if low and not low.startswith("above") else low or high
+    if not (low and high):
+        return f"{low} or more" if low and not low.startswith("above") else low or high
+    return f"{low}, up to {high}" if low.startswith("above") else f"{low} to {high}"
 
 
 def _table(rows: list[Row], ranges: dict[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The help screens: one line an option, its default where a value would stand, grouped by theme."""
+"""The help screens: one line for each option, with its default, grouped by theme."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def print_help(command: Any, ctx: Any) -> None:
 
 
 def print_short_help(group: Any, ctx: Any) -> None:
-    """Print what to know first: examples, the everyday options, the sub-commands."""
+    """Print the short help: examples, the everyday options, the sub-commands."""
     screen = _Screen()
     _begin(screen, 'clipart "PROMPT" [options]')
     rows = {row.name: row for rows in panels(group.commands["make"].params).values() for row in rows}
