@@ -153,7 +153,7 @@ class Recipe(_Schema):
         ge=0,
         le=1,
     )
-    shapes: int = knob(32, "Canvas", "number of shapes on --canvas shapes", "pieces", ge=1, le=512)
+    shapes: int = knob(32, "Canvas", "number of pieces on --canvas shapes", "pieces", ge=1, le=512)
     colour: Colour = knob("rgb", "Canvas", "colour space that is optimised")
     falloff: float = knob(1.0, "Canvas", "how much slower fine detail changes", "0 to 2", ge=0, le=2)
     scale: float | None = knob(

@@ -12,7 +12,9 @@ sys.path.insert(0, str(ROOT))
 
 from clipart.cli.app import command  # noqa: E402
 from clipart.cli.help import EXAMPLES, Row, panels  # noqa: E402
+from clipart.recipe import knobs  # noqa: E402
 
+BOUNDS = ("ge", "gt", "le", "lt")
 PAGE = ROOT / "docs" / "cli.md"
 HEAD = """# The command line
 
@@ -22,35 +24,43 @@ Made by `docs/make_cli.py` from the program itself. `clipart --help` shows the s
 """
 TAIL = """## Settings, presets and options
 
-A default gives way to the preset of `--preset`, and the preset to an option that is typed. Options may
-stand before the prompt or after it. A sub-command is one only where it comes first: `clipart make presets`
-and `clipart -- presets` draw the word. A prompt that begins with a dash goes behind two: `clipart -- "-1
-degrees"`.
+A preset replaces defaults, and an option that is typed replaces the preset's value. Options may stand before
+the prompt or after it.
+
+`--set NAME=VALUE` sets any setting by its name in a recipe or preset, with VALUE as it would stand there; quotes
+around a text may be left out. It may be typed several times, but not for a setting that an option sets too:
+
+    clipart "a tree" --set lr=0.05 --set 'no=["text", "fog"]'
+    clipart "a tree" --preset unfold --set stages.blobs.lr=0.03    # a setting of the stage "blobs"
+    clipart "a tree" --canvas mosaic --set extras.tiles=8          # a setting of a canvas of another package
+
+The first word is a command only if it is the name of one. To draw such a word, type `clipart make presets` or
+`clipart -- presets`. A prompt that begins with a dash is typed after two dashes: `clipart -- "-1 degrees"`.
 
 ## What is written where
 
-The summary goes to stdout, the progress to stderr. With `--quiet`, stdout has the path of the picture and
-stderr nothing, unless the run fails. With `--json`, stdout has one JSON object a line, each with the key
+The summary is written to stdout, the progress to stderr. With `--quiet`, stdout has the path of the picture;
+stderr has nothing, unless the run fails. With `--json`, stdout has one JSON object a line, each with the key
 `event`; [json.md](json.md) has every event with its keys.
 
-There is no colour with `--no-color`, with `NO_COLOR` set, with `TERM=dumb`, or where the output is no
-terminal; in the last two there is no bar either, but a line at every tenth of the run.
+No colours are used with `--no-color`, with `NO_COLOR` set, with `TERM=dumb`, or if the output is not a
+terminal. In the last two cases the progress is a line at every tenth of the run, in place of a bar.
 
 ## Stopping a run
 
-Ctrl-C or SIGTERM: the step is finished, everything is saved, and the summary says so, with the command to go
-on. A second one stops at once; even then `clipart resume` goes on from the last checkpoint.
+After Ctrl-C or SIGTERM the step is finished and everything is saved. The summary has the command that continues
+the run. A second Ctrl-C or SIGTERM stops at once; `clipart resume` can then continue from the last checkpoint.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
 | 1 | the run failed |
-| 2 | something was asked for that there is not |
-| 3 | a model is refused or missing |
-| 4 | memory or disk is short |
+| 2 | an option, a name or a file is wrong |
+| 3 | a model is missing, or was refused |
+| 4 | not enough memory or disk |
 | 130, 143 | stopped by Ctrl-C, by SIGTERM |
 
-An error is one message. `CLIPART_DEBUG=1` in front of the command adds the traceback.
+An error is one message. With `CLIPART_DEBUG=1` set, the traceback is printed too.
 """
 
 
@@ -67,7 +77,7 @@ def _lines() -> Iterator[str]:
     job = group.commands["make"]
     shown = [*job.params, *(param for param in group.params if param.name not in ("help",))]
     for panel, rows in panels(shown).items():
-        yield from [f"## {panel}", "", *_table(rows), ""]
+        yield from [f"## {panel}", "", *_table(rows, {p.name: _of_setting(p) for p in shown}), ""]
     for name, each in group.commands.items():
         if name != "make":
             words = [param.metavar for param in each.params if param.param_type_name == "argument"]
@@ -75,16 +85,42 @@ def _lines() -> Iterator[str]:
             if name == "replay":
                 yield from ["It takes every option of the main job.", ""]
                 continue
-            yield from [*_table([row for rows in panels(each.params).values() for row in rows]), ""]
+            rows = [row for rows in panels(each.params).values() for row in rows]
+            yield from [*_table(rows, {param.name: _of_option(param) for param in each.params}), ""]
     yield TAIL
 
 
-def _table(rows: list[Row]) -> Iterator[str]:
-    yield from ["| option | default | what it does |", "|---|---|---|"]
+def _of_setting(param: Any) -> str:
+    """Return the range of an option, from the recipe if it is a setting of it."""
+    if param.name not in knobs():
+        return _of_option(param)
+    bounds = knobs()[param.name].metadata
+    has = {key: _number(getattr(each, key)) for each in bounds for key in BOUNDS if hasattr(each, key)}
+    low = f"above {has['gt']}" if "gt" in has else has.get("ge", "")
+    return _range(low, f"below {has['lt']}" if "lt" in has else has.get("le", ""))
+
+
+def _of_option(param: Any) -> str:
+    return _range(*(_number(getattr(param, bound, None)) for bound in ("min", "max")))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _range(low: str, high: str) -> str:
+    if not (low and high):
+        return f"{low} or more" if low and not low.startswith("above") else low or high
+    return f"{low}, up to {high}" if low.startswith("above") else f"{low} to {high}"
+
+
+def _table(rows: list[Row], ranges: dict[str, str]) -> Iterator[str]:
+    yield from ["| option | default | range | what it does |", "|---|---|---|---|"]
     for row in rows:
         flags = ", ".join(f"`{flag}`" for flag in row.flags)
         value = "" if row.is_default or not row.value else f" {_cell(row.value)}"
-        yield f"| {flags}{value} | {_cell(row.value) if row.is_default else ''} | {_cell(row.about)} |"
+        default = _cell(row.value) if row.is_default else ""
+        yield f"| {flags}{value} | {default} | {ranges.get(row.name, '')} | {_cell(row.about)} |"
 
 
 def _cell(text: Any) -> str:

@@ -11,6 +11,7 @@ import typer
 from clipart import __version__
 from clipart.cli.group import Command, MainJobGroup
 from clipart.cli.options import option
+from clipart.cli.sink import Sink
 
 # Name and short help. A name is also that of a module in `clipart.cli.commands`, and of the function in it.
 COMMANDS = {
@@ -46,7 +47,7 @@ def command() -> Any:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"clipart {__version__}")
+        Sink().show(f"clipart {__version__}")
         raise typer.Exit
 
 

@@ -59,7 +59,7 @@ def read_set(typed: Sequence[str] | None) -> Assigned:
 def change_stages(
     stages: Iterable[Mapping[str, Any]], changes: Mapping[tuple[str, str], Any]
 ) -> list[dict[str, Any]]:
-    """Return `stages` as plain values with `changes` in them; all of those with that name.
+    """Return `stages` as plain values with `changes`, each made in every stage of its name.
 
     What had been left open in a changed stage is open again.
 

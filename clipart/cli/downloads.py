@@ -1,4 +1,4 @@
-"""Downloads as the command line shows them, and which models it fetches without being told to."""
+"""Downloads as the command line shows them, and which models it fetches by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The help screens: one line an option, its default where a value would stand, grouped by theme."""
+"""The help screens: one line for each option, with its default, grouped by theme."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def print_help(command: Any, ctx: Any) -> None:
 
 
 def print_short_help(group: Any, ctx: Any) -> None:
-    """Print what to know first: examples, the everyday options, the sub-commands."""
+    """Print the short help: examples, the everyday options, the sub-commands."""
     screen = _Screen()
     _begin(screen, 'clipart "PROMPT" [options]')
     rows = {row.name: row for rows in panels(group.commands["make"].params).values() for row in rows}
@@ -117,20 +117,21 @@ def _print_arguments(screen: _Screen, arguments: Sequence[Any]) -> None:
 
 
 class _Screen:
-    """A console of at most WIDEST columns, and the few shapes that a help screen is made of."""
+    """Output of at most WIDEST columns, and the few shapes that a help screen is made of."""
 
     def __init__(self) -> None:
         from clipart.cli.sink import Sink
 
-        self.console = Sink().out
-        self.width = min(self.console.width, WIDEST)
+        self._sink = Sink()
+        self.width = min(self._sink.out.width, WIDEST)
 
     def line(self, *lines: str | Sequence[tuple[str, str]], style: str = "") -> None:
+        from rich.constrain import Constrain
         from rich.text import Text
 
         for each in lines:
             text = Text(each, style) if isinstance(each, str) else Text.assemble(*each)
-            self.console.print(text, width=self.width)
+            self._sink.show(Constrain(text, self.width))
 
     def paragraphs(self, text: str) -> None:
         """Print text in lines of the width of the screen; an empty line in it begins a paragraph."""
@@ -139,7 +140,7 @@ class _Screen:
             self.line(*([""] if number else []), *(f" {line}" for line in lines))
 
     def heading(self, title: str) -> None:
-        rule = "─" if self.console.encoding.startswith("utf") else "-"
+        rule = "─" if self._sink.out.encoding.startswith("utf") else "-"
         self.line("", [(f" {title} ", "bold"), (rule * (self.width - len(title) - 3), "dim")])
 
     def rows(self, rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""How a run is going: a bar on a terminal, a line now and then in a file, events for a program.
+"""How a run is going: a bar on a terminal, a line at every tenth of the run in a file, events for a program.
 
 Each is a consumer of `Iterate` and a context manager around the run. None of them changes the run.
 """
@@ -201,7 +201,7 @@ def draw(iterate: Iterate, pace: Pace) -> RenderableType:
 
 @dataclass(frozen=True)
 class Narrow:
-    """Something drawn one column from the left, no wider than WIDEST, and clear of the right edge.
+    """Something drawn one column from the left, at most WIDEST wide, with ROOM_FOR_ECHO free at the right.
 
     The terminal echoes ^C behind the last line: without room there it would begin a line of its own, and
     the bar would be drawn over the wrong ones.
@@ -269,7 +269,7 @@ def clock(seconds: float) -> str:
 
 
 def speed(rate: float) -> str:
-    """Return a rate the way round that has a number above one."""
+    """Return a rate in steps/s, or if that is below 1 in s/step."""
     return f"{rate:.1f} steps/s" if rate >= 1 else f"{1 / rate:.1f} s/step"
 
 

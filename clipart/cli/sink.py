@@ -1,4 +1,4 @@
-"""The one place where the command line writes: for people, for programs, or hardly at all.
+"""The one place where the command line writes: for people, for programs, or only a path.
 
 Results go to stdout; progress, notes and errors to stderr. In `json` mode stdout carries JSON lines and
 nothing else; in `quiet` mode it carries the path of the picture, and stderr only errors.
@@ -77,12 +77,12 @@ class Sink:
         self.brief(str(path))
 
     def note(self, text: str, style: str = "dim") -> None:
-        """Tell a person something on stderr."""
+        """Print a note for people on stderr."""
         if self.mode != "quiet":
             self.err.print(text, style=style, soft_wrap=True, markup=False)
 
     def warn(self, text: str) -> None:
-        """Tell a person on stderr that something is not as it should be."""
+        """Print a warning for people on stderr."""
         from rich.text import Text
 
         if self.mode != "quiet":
@@ -136,7 +136,7 @@ def _is_text(renderable: object) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` as JSON has it: no NaN or infinity, no more digits than mean something."""
+    """Return `value` as JSON has it: no NaN or infinity, at most six digits behind the point."""
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -46,7 +46,7 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
 
 
 def _mind_the_commands(sink: Sink, prompt: str, context: typer.Context) -> None:
-    """Say so if a prompt of one word looks like a sub-command with a slip of the finger."""
+    """Tell the person if a prompt of one word is spelt almost like a command."""
     commands: list[str] = list(getattr(context.find_root().command, "commands", {}))
     near = nearest(prompt, [*commands, "help", "version"], cutoff=0.8)
     if near:

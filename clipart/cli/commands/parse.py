@@ -91,7 +91,7 @@ def reach(clip: str, text: str) -> Reach:
 
 
 def _readable(token: str) -> str:
-    """Return a token of the byte-pair vocabulary as text; half a letter becomes a question mark."""
+    """Return a token of the byte-pair vocabulary as text; bytes that are no whole letter become U+FFFD."""
     token = token.removesuffix("</w>")
     if token.isascii():
         return token

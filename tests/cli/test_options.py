@@ -1,0 +1,74 @@
+"""The options: one for each setting of the recipe, with the defaults of today."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+from fake_run import FakeRun, completions
+
+from clipart.canvas import CANVASES
+from clipart.cli import main
+from clipart.cli.app import command
+from clipart.cli.options import OWN
+from clipart.cli.reading import read_outputs
+from clipart.errors import UsageError
+from clipart.recipe import knobs, make_recipe
+from clipart.run import Outputs
+
+OTHERS: dict[str, Any] = {  # a value for each setting that is another than its default
+    "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "beige", "until": "80%", "seconds": 3.5,
+    "clip": ("tiny", "tiny-judge::2"), "judge": "tiny", "device": "cpu", "finish": "flat", "process": "gradient",
+    "canvas": "shapes", "vqgan": "a.safetensors",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in knobs() if name != "prompt"])
+def test_every_setting_is_an_option(name: str, fake: FakeRun) -> None:
+    default, annotation = knobs()[name].default, knobs()[name].annotation
+    value = OTHERS.get(name) or next(
+        v for v in (*get_args(annotation), 64, 0.5, 0.2, 2) if fits(name, v, default)
+    )
+    flag, values = f"--{name.replace('_', '-')}", value if isinstance(value, tuple) else (value,)
+    assert main(["apple::9", *(word for each in values for word in (flag, str(each)))]) == 0
+    assert getattr(fake.recipe, name) == getattr(make_recipe({"prompt": "apple::9", name: value}), name)
+    assert name not in fake.recipe.left
+    assert getattr(fake.recipe, name) != default or name == "process"  # there is one process only
+
+
+def fits(name: str, value: Any, default: Any) -> bool:
+    """Whether `value` would do for the field, and is not what it has anyway."""
+    try:
+        return bool(getattr(make_recipe({"prompt": "apple", name: value}), name) == value != default)
+    except UsageError:
+        return False
+
+
+def test_the_outputs_in_the_help_are_those_of_a_run() -> None:
+    for name in ("folder", "video", "fps", "video_seconds"):
+        shown = OWN[name].__metadata__[0].show_default
+        assert type(getattr(Outputs(), name))(shown) == getattr(Outputs(), name)
+    assert Outputs(**read_outputs({})) == Outputs()
+
+
+def test_the_size_in_the_help_is_the_default_one() -> None:
+    plain = make_recipe({"prompt": "apple"})
+    assert OWN["size"].__metadata__[0].show_default == f"{plain.width}x{plain.height}"
+
+
+def test_no_two_options_share_a_flag() -> None:
+    for each in command().commands.values():
+        flags = [flag for param in each.params for flag in param.opts if flag.startswith("-")]
+        assert len(flags) == len(set(flags))
+
+
+def test_a_part_that_is_added_at_run_time_is_offered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CANVASES.add("mosaic", CANVASES["plain"])
+    try:
+        main(["--help"])
+        assert "vqgan, mosaic" in " ".join(capsys.readouterr().out.split())
+        assert completions("clipart apple --canvas m", monkeypatch, capsys) == ["multires", "mosaic"]
+    finally:
+        CANVASES.remove("mosaic")
