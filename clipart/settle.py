@@ -96,6 +96,7 @@ OPEN: dict[str, Open] = {
 }
 _OF_STAGES = ("optimizer", "scale")  # what a stage with a canvas of its own settles for itself
 _LEFT_OPEN = (None, "auto")
+_EXTRA = "extras."  # before the name of a part's own setting, in `left`
 
 
 def settle(recipe: Recipe) -> Recipe:
@@ -111,7 +112,7 @@ def settle(recipe: Recipe) -> Recipe:
             left = tuple(dict.fromkeys([*recipe.left, name]))
             recipe = make_recipe(recipe.model_dump() | {name: value, "left": left})
     stages = tuple(_settle_stage(given, recipe, stage) for stage in recipe.stages)
-    return make_recipe(recipe.model_dump() | {"stages": stages, "extras": _extras(recipe)})
+    return make_recipe(recipe.model_dump() | _settle_extras(recipe) | {"stages": stages})
 
 
 def _settle_stage(given: Recipe, recipe: Recipe, stage: Stage) -> Stage:
@@ -132,18 +133,23 @@ def _canvases(recipe: Recipe) -> Iterator[str]:
     yield from (stage.canvas for stage in recipe.stages if stage.canvas is not None)
 
 
-def _extras(recipe: Recipe) -> dict[str, Any]:
-    """Return the settings of parts of other packages: those given, and the defaults of the rest.
+def _own_settings(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings of their own that the parts of `recipe` have, with their defaults."""
+    found: dict[str, Any] = {}
+    for canvas in _canvases(recipe):
+        found |= CANVASES[canvas].extras
+    for process in (recipe.process, *(stage.process for stage in recipe.stages if stage.process is not None)):
+        found |= PROCESSES[process].extras
+    return found
+
+
+def _settle_extras(recipe: Recipe) -> dict[str, Any]:
+    """Return `extras` with the defaults of what is not given, and `left` with their names.
 
     Raises:
         UsageError: no part of this recipe has a setting of that name, or it is of another type.
     """
-    processes = [recipe.process, *(stage.process for stage in recipe.stages if stage.process is not None)]
-    known: dict[str, Any] = {}
-    for canvas in _canvases(recipe):
-        known |= CANVASES[canvas].extras
-    for process in processes:
-        known |= PROCESSES[process].extras
+    known = _own_settings(recipe)
     for name, value in recipe.extras.items():
         if name not in known:
             there = f"There is: {', '.join(known)}." if known else "They have none."
@@ -151,7 +157,8 @@ def _extras(recipe: Recipe) -> dict[str, Any]:
         kind = (int, float) if isinstance(known[name], float) else type(known[name])
         if not isinstance(value, kind):
             raise UsageError(f"extras.{name} = {value!r}: type a value such as {known[name]!r}.")
-    return known | recipe.extras
+    left = (f"{_EXTRA}{name}" for name in known if name not in recipe.extras)
+    return {"extras": known | recipe.extras, "left": tuple(dict.fromkeys([*recipe.left, *left]))}
 
 
 def on_this_machine(recipe: Recipe) -> Recipe:
@@ -175,7 +182,8 @@ def on_this_machine(recipe: Recipe) -> Recipe:
 def reopen(recipe: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of `recipe`, open again where they had been left open and follow from `changes`.
 
-    A setting among `changes` counts as chosen from now on.
+    A setting among `changes` counts as chosen from now on. Settings of a part that is no longer used are
+    dropped.
     """
     values = recipe.model_dump()
     moved = {name for name, value in changes.items() if values.get(name) != value}
@@ -183,9 +191,14 @@ def reopen(recipe: Recipe, changes: Mapping[str, Any]) -> dict[str, Any]:
         if name in recipe.left and name not in changes and moved & {*open_.follows}:
             values[name] = Recipe.model_fields[name].default
             moved.add(name)
-    values["left"] = tuple(name for name in recipe.left if name not in moved and name not in changes)
     if "stages" not in changes:
         values["stages"] = [_reopen_stage(stage, moved) for stage in values["stages"]]
+    values["left"] = tuple(name for name in recipe.left if name not in moved and name not in changes)
+    if recipe.extras and moved & {"canvas", "process", "stages"}:
+        bare = {**values, **changes, "extras": {}}
+        values["extras"] = {k: v for k, v in recipe.extras.items() if k in _own_settings(make_recipe(bare))}
+        gone = {f"{_EXTRA}{name}" for name in recipe.extras if name not in values["extras"]}
+        values["left"] = tuple(name for name in values["left"] if name not in gone)
     return values
 
 

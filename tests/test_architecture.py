@@ -10,44 +10,77 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "clipart"
-# From the ground up; a module imports from its own floor and from those above it in this list.
+# From the ground up; a module imports from its own floor and from those above it in this list. A "table" is the
+# `__init__` of a package of parts: it has their names, and loads none.
 FLOORS = [
     {"errors"},
     {"files", "pictures", "near"},
-    {"rng", "prompt", "device"},
-    {"recipe", "models"},
-    {"iterates"},
+    {"rng", "prompt", "prompt_error", "device", "target", "tables"},
+    {"layout", "iterates", "canvas table", "process table", "finish table"},
+    {"finish"},
+    {"recipe", "fields", "settle", "models"},
     {"canvas"},
     {"critic"},
-    {"propose"},
+    {"process"},
     {"session"},
+    {"starts"},
     {"loop"},
-    {"record", "finish", "presets"},
+    {"record", "presets"},
     {"run"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
+TABLES = ("canvas", "process", "finish")
+
+
+def floor_of(parts: list[str]) -> str:
+    """The name in FLOORS of a module under `clipart`, given as the parts of its name."""
+    return f"{parts[0]} table" if len(parts) == 1 and parts[0] in TABLES else parts[0]
 
 
 def imports(path: Path) -> set[str]:
-    """The first names under `clipart` that a module imports, also inside functions and for type checking."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    """The names in FLOORS of what a module imports, also inside functions; of a table, not for type checking."""
+    found: set[str] = set()
+    is_table = path.name == "__init__.py" and path.parent.name in TABLES
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if is_table and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        nodes.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "clipart":
-            parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+            parts = node.module.split(".")[1:]
+            found |= {floor_of(parts)} if parts else {floor_of([alias.name]) for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("clipart.")}
+            names = [alias.name.split(".")[1:] for alias in node.names if alias.name.startswith("clipart.")]
+            found |= {floor_of(parts) for parts in names}
     return found
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
-    home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+    home = floor_of(parts[:1] if parts[1:] == ["__init__"] else [*parts, ""])
     if path == PACKAGE / "__init__.py":
         return  # it names what is public, and imports it on first use
-    for name in imports(path) - {"__version__"}:
+    for name in imports(path):
         assert FLOOR[name] <= FLOOR[home], f"{home} imports {name}, which is above it"
+
+
+def test_modules_and_functions_fit() -> None:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text()
+        assert text.count("\n") <= 400, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 40, f"{path}: {node.name}"
+
+
+def test_names_of_parts_stand_in_their_own_packages() -> None:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0] not in ("canvas", "models"):
+            for name in ('"shapes"', '"vqgan"', '"tiny"'):
+                assert name not in path.read_text(), path
 
 
 @pytest.mark.parametrize("name", ["files", "pictures", "near"])
@@ -55,9 +88,17 @@ def test_the_ground_floor_stands_on_errors_alone(name: str) -> None:
     assert imports(PACKAGE / f"{name}.py") <= {"errors"}
 
 
-def test_finish_does_not_import_record() -> None:
-    for path in (PACKAGE / "finish").glob("*.py"):
-        assert "record" not in imports(path), path
+@pytest.mark.parametrize(("package", "other"), [("finish", "record"), ("record", "finish")])
+def test_finish_and_record_do_not_import_one_another(package: str, other: str) -> None:
+    for path in (PACKAGE / package).glob("*.py"):
+        assert not {other, f"{other} table"} & imports(path), path
+
+
+def test_every_module_has_a_floor() -> None:
+    there = {
+        path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert there <= set(FLOOR)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,26 @@ def test_what_is_for_other_systems_and_extras_is_not_missed(monkeypatch: pytest.
     assert [found.name for found in doctor.versions()] == ["clipart", "python", "rich"]
 
 
+def test_parts_of_other_packages_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from clipart.canvas import CANVASES
+    from clipart.finish import FINISHES
+
+    assert list(doctor.parts()) == []
+    mosaic = metadata.EntryPoint("mosaic", "json:JSONDecoder", CANVASES.group)
+    broken = metadata.EntryPoint("broken", "no_such_module:step", FINISHES.group)
+    monkeypatch.setitem(vars(CANVASES), "_loaded", {})
+    monkeypatch.setitem(vars(CANVASES), "foreign", {"mosaic": mosaic})
+    monkeypatch.setitem(vars(FINISHES), "foreign", {"broken": broken})
+    good, bad = doctor.parts()
+    assert (good.name, good.state, good.text) == (
+        "mosaic",
+        "ok",
+        "canvas of another package, json:JSONDecoder",
+    )
+    assert (bad.name, bad.state) == ("broken", "warn")
+    assert "no_such_module" in bad.todo
+
+
 def test_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
     requires(monkeypatch, python=">=99")
     *_, found = doctor.versions()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from clipart.cli.sink import Sink
 from clipart.errors import ClipartError
@@ -21,6 +21,8 @@ from clipart.files import free_space, size_text
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
     from rich.text import Text
+
+    from clipart.tables import Table
 
 State = Literal["ok", "warn", "fail"]
 MARKS = {"ok": ("ok", "green"), "warn": ("warn", "bold yellow"), "fail": ("fail", "bold red")}
@@ -44,7 +46,7 @@ class Finding:
 def check_up(sink: Sink) -> int:
     """Print every finding; return 1 if one of them stops the main job, else 0."""
     findings: list[Finding] = []
-    for check in (versions, devices, encoders, models, folders):
+    for check in (versions, devices, encoders, models, parts, folders):
         for finding in _guarded(check):
             if not findings or findings[-1].group != finding.group:
                 sink.show("", f" {finding.group}")
@@ -211,6 +213,24 @@ def models() -> Iterator[Finding]:
             yield Finding(group, name, "fail", f"not as shipped: {', '.join(wrong)}", todo)
         else:
             yield Finding(group, name, "ok", text)
+
+
+def parts() -> Iterator[Finding]:
+    """Look at the canvases, processes and finish steps of other packages, and whether they load."""
+    from clipart.canvas import CANVASES
+    from clipart.finish import FINISHES
+    from clipart.process import PROCESSES
+
+    tables: tuple[Table[Any], ...] = (CANVASES, PROCESSES, FINISHES)
+    for table in tables:
+        for name, point in table.foreign.items():
+            text = f"{table.kind} of {point.dist.name if point.dist else 'another package'}, {point.value}"
+            try:
+                table[name]
+            except ClipartError as error:
+                yield Finding("Parts of other packages", name, "warn", text, str(error))
+            else:
+                yield Finding("Parts of other packages", name, "ok", text)
 
 
 def folders() -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from typing import Any
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.models.needed import FILES
+from clipart.models.spec import read_critic
 from clipart.presets import load_recipe
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.tags import OURS, THEIRS, XMP, read_tags
@@ -187,22 +188,23 @@ def _require_readable(recipe: Recipe) -> None:
             raise UsageError(f"the recipe in it has a control character, in {_short(string)}")
 
 
-def require_harmless(recipe: Recipe, typed: Mapping[str, Any]) -> None:
-    """Refuse a recipe from elsewhere that would read a file, unless the person has `typed` that setting too.
+def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
+    """Refuse a recipe from elsewhere that would read a file, unless the person has `chosen` that setting too.
+
+    `chosen` are values by name, as they were typed. A judge that is one of the critics chosen is chosen as
+    well.
 
     Raises:
         UsageError: naming the setting and what to type.
     """
-    models = {
-        "clip": recipe.clip,
-        "judge": (recipe.judge,),
-        **{name: (getattr(recipe, name),) for name in FILES},
-    }
+    specs = {"clip": recipe.clip, "judge": (recipe.judge,)} | {n: (getattr(recipe, n),) for n in FILES}
     files = {
-        key: [str(spec) for spec in specs if spec and spec.place != "name"] for key, specs in models.items()
+        key: [str(spec) for spec in each if spec and spec.place != "name"] for key, each in specs.items()
     }
+    climbed = {read_critic(str(text)).name for text in chosen.get("clip") or ()}
+    files["judge"] = [name for name in files["judge"] if name not in climbed]
     for key, found in ({"init": [recipe.init] if recipe.init is not None else []} | files).items():
-        if found and typed.get(key) is None:
+        if found and chosen.get(key) is None:
             raise UsageError(
                 f"The recipe reads the file {_short(found[0])} ({key}), and a recipe from elsewhere must not "
                 f"choose files of yours. If you want that, say so: --{key} {_short(found[0])}"

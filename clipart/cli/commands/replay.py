@@ -70,9 +70,10 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
         raise UsageError(f'After {words[0]}, type one prompt in quotes: "{" ".join(words[1:])}"')
     origin = read_origin(Path(words[0]))
     prompt = {"prompt": words[1]} if len(words) == 2 else {}
-    require_harmless(origin.recipe, typed_settings(given) | prompt)
     changes = settings_over(preset_settings(given), given, before=origin.recipe.model_dump()) | prompt
-    return on_this_machine(origin.recipe.with_(**changes)), origin
+    recipe = origin.recipe.with_(**changes)
+    require_harmless(recipe, changes)
+    return on_this_machine(recipe), origin
 
 
 def warn_of_differences(sink: Sink, origin: Origin, recipe: Recipe) -> None:
