@@ -40,7 +40,7 @@ from machine import machine
 from safetensors.torch import save_file
 from torch import Tensor
 
-import clipart.loop
+import clipart.session
 from clipart.canvas.vqgan import VqganCanvas
 from clipart.critic.clip import Clip
 from clipart.critic.views import Views
@@ -93,7 +93,7 @@ class Parts:
         """Measure whatever `session` does meanwhile; none of these functions is called by another."""
         seams: list[tuple[Any, str, Callable[..., str]]] = [
             (VqganCanvas, "forward", lambda *_: "decode"),
-            (clipart.loop, "sample_views", lambda *_: "views"),
+            (clipart.session, "sample_views", lambda *_: "views"),
             (Views, "render", lambda *_: "views"),
             (Clip, "encode_images", lambda *_: "CLIP forward"),
             (torch.autograd, "backward", _backward),
