@@ -40,6 +40,7 @@ from machine import machine
 from safetensors.torch import save_file
 from torch import Tensor
 
+import clipart.loop
 import clipart.session
 from clipart.canvas.vqgan import VqganCanvas
 from clipart.critic.clip import Clip
