@@ -87,9 +87,7 @@ class Recipe(_Schema):
     count gives one picture.
     """
 
-    prompt: str = knob(
-        ..., "Prompt", "what to draw: parts, each followed by :: and its weight", max_length=20_000
-    )
+    prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
     no: tuple[str, ...] = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
     layout: LayoutKind = knob(
         "auto",

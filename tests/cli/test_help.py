@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import runpy
+from itertools import pairwise
 
 import pytest
 from fake_run import ROOT, python
 
 import clipart.run
 from clipart.cli import main
+from clipart.cli.app import COMMANDS, command
 from clipart.cli.help import COLUMN, EVERYDAY
 from clipart.recipe import knobs
 
@@ -45,6 +47,27 @@ def test_help_fits_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     for args in ([], ["--help"], ["parse", "--help"], ["presets", "-h"], ["doctor", "-h"]):
         assert main(args) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "make"])
+def test_a_sentence_is_broken_only_where_the_screen_ends(
+    name: str, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    main([name, "--help"])
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= columns
+    paragraphs = [paragraph.splitlines() for paragraph in out.split("\n\n")]
+    for words in (" ".join(each.split()) for each in command().commands[name].help.split("\n\n")):
+        lines = next(lines for lines in paragraphs if " ".join(" ".join(lines).split()) == words)
+        for line, following in pairwise(lines):
+            assert len(f"{line} {following.split()[0]}") > columns
+
+
+def test_the_help_of_a_command_says_what_its_arguments_are(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["resume", "--help"])
+    assert "\n RUN   the folder of a run\n" in capsys.readouterr().out
 
 
 def test_help_is_grouped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,12 +63,15 @@ def test_no_two_options_share_a_flag() -> None:
 
 
 def test_a_part_that_is_added_at_run_time_is_offered(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fake: FakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     CANVASES.add("mosaic", CANVASES["plain"])
     try:
         main(["--help"])
         assert "vqgan, mosaic" in " ".join(capsys.readouterr().out.split())
         assert completions("clipart apple --canvas m", monkeypatch, capsys) == ["multires", "mosaic"]
+        monkeypatch.delenv("_CLIPART_COMPLETE")
+        assert main(["apple", "--canvas", "mosaic"]) == 0
+        assert fake.recipe.canvas == "mosaic"
     finally:
         CANVASES.remove("mosaic")
