@@ -37,5 +37,7 @@ CANVASES.add("tiles", TilesCanvas)
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 outputs = clipart.Outputs(file=Path("tiles.png"), folder=None)
-result = clipart.generate("a fish", canvas="tiles", extras={"tiles": 32}, steps=steps, seed=1, outputs=outputs)
+result = clipart.generate(
+    "a fish", canvas="tiles", extras={"tiles": 32}, steps=steps, seed=1, outputs=outputs
+)
 print(result.paths["picture"])

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from clipart.errors import UsageError
-from clipart.recipe import Recipe, Target, knobs, make_recipe, parse_target
+from clipart.recipe import Recipe, knobs, make_recipe
+from clipart.target import Target, parse_target
 
 
 def test_unknown_key_names_the_nearest() -> None:
