@@ -57,6 +57,26 @@ Chain = Annotated[
     tuple[str, ...],
     BeforeValidator(refusing(lambda v: read_chain(v if isinstance(v, str) else ",".join(map(str, v))))),
 ]
+
+
+def _is_colour(text: str) -> str:
+    from PIL import ImageColor
+
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no colour. Type a name such as white, or #rrggbb") from None
+    return text
+
+
+def _split(value: Any) -> Any:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+PaletteColour = Annotated[str, AfterValidator(refusing(_is_colour))]
+Palette = Annotated[tuple[PaletteColour, ...], BeforeValidator(_split)]
 Extra = bool | int | float | str
 
 

@@ -35,6 +35,8 @@ from clipart.fields import (
     JudgeSpec,
     LayoutKind,
     OptimizerKind,
+    Palette,
+    PaletteColour,
     Precision,
     ProcessName,
     RefusedError,
@@ -104,17 +106,14 @@ class Recipe(_Schema):
     init_strength: float = knob(
         0.9, "Picture", "how strongly --init shows at the start", "0 to 1", ge=0, le=1
     )
-    paper: str = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
+    paper: PaletteColour = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
     static: float = knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
     starts: int | None = knob(
         None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100
     )
     grain: float = knob(0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1)
-    finish: Chain = knob(
-        ("clean",),
-        "Picture",
-        "finish steps, joined by commas, or none",
-        joined=True,
+    finish: Chain | None = knob(
+        None, "Picture", "finish steps, joined by commas, or none; default: the canvas's", joined=True
     )
     upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
@@ -152,6 +151,18 @@ class Recipe(_Schema):
         le=1,
     )
     shapes: int = knob(32, "Canvas", "number of pieces on --canvas shapes", "pieces", ge=1, le=512)
+    strokes: int = knob(48, "Canvas", "number of strokes on --canvas strokes", "pieces", ge=1, le=512)
+    palette: Palette = knob(
+        (),
+        "Canvas",
+        "colours of --canvas palette and pixelart; default: learned",
+        "COLOURS",
+        joined=True,
+        max_length=64,
+    )
+    colours: int = knob(8, "Canvas", "number of colours that are learned", "colours", ge=2, le=64)
+    grid: int = knob(32, "Canvas", "short side of --canvas pixelart in cells", "cells", ge=4, le=256)
+    mutants: int = knob(8, "Canvas", "changes tried per step of --process mutate", "changes", ge=1, le=512)
     colour: Colour = knob("rgb", "Canvas", "colour space that is optimised")
     falloff: float = knob(1.0, "Canvas", "how much slower fine detail changes", "0 to 2", ge=0, le=2)
     scale: float | None = knob(
@@ -251,17 +262,6 @@ class Recipe(_Schema):
             refusing(lambda text: parse(text, no=no))(info.data["prompt"])
         return no
 
-    @field_validator("paper")
-    @classmethod
-    def _paper_is_a_colour(cls, value: str) -> str:
-        from PIL import ImageColor
-
-        try:
-            ImageColor.getrgb(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is no colour. Type a name such as white, or #rrggbb") from None
-        return value
-
     @model_validator(mode="after")
     def _stages_are_in_range(self) -> Self:
         for stage in self.stages:
@@ -276,7 +276,7 @@ class Recipe(_Schema):
     @property
     def chain(self) -> tuple[str, ...]:
         """The finish steps with `upscale` as the last of them."""
-        return (*self.finish, *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
+        return (*(self.finish or ()), *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
 
     @property
     def moves(self) -> bool:

@@ -23,6 +23,7 @@ from clipart.session import Session
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
 __all__ = ["Consumer", "Outputs", "Result", "generate", "resume", "run"]
 
@@ -100,7 +101,7 @@ def run(
     first = next(iterates)
     with ExitStack() as stack:
         record = begin(session, outputs, stack)
-        return _complete(first, iterates, record, consumers, began)
+        return _complete(session, first, iterates, record, consumers, began)
 
 
 def resume(
@@ -138,7 +139,7 @@ def resume(
             record = reopen(folder, recipe, outputs, models)
         else:
             record = go_on_in(folder, session, outputs, models, stack)
-        return _complete(first, iterates, record, consumers, began)
+        return _complete(session, first, iterates, record, consumers, began)
 
 
 def extended(saved: Checkpoint, steps: int | None = None, device: str | None = None) -> Recipe:
@@ -154,7 +155,17 @@ def extended(saved: Checkpoint, steps: int | None = None, device: str | None = N
     return recipe.with_(**{name: value for name, value in changes.items() if value is not None})
 
 
+def _finished(session: Session, last: Iterate) -> Tensor:
+    """Return the finished picture, (3, H, W); a canvas that renders itself larger is not enlarged."""
+    recipe = session.recipe
+    own = session.final(recipe.upscale)
+    if own is None:
+        return make_chain(recipe.chain)(last.image)
+    return make_chain(recipe.finish or ())(own)
+
+
 def _complete(
+    session: Session,
     last: Iterate,
     iterates: Iterable[Iterate],
     record: Record,
@@ -173,8 +184,7 @@ def _complete(
         record.rescue(last)
         raise
     stepped = time.monotonic()
-    finished = make_chain(record.recipe.chain)(last.image)
-    image, paths = record.complete(finished)
+    image, paths = record.complete(_finished(session, last), session.leaves(session.recipe.upscale))
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
         image=image,

@@ -20,7 +20,7 @@ def test_unknown_key_names_the_nearest() -> None:
     [
         ("steps", 0, "greater than or equal to 1"),
         ("width", 9000, "less than or equal to 8192"),
-        ("canvas", "vector", "There is: multires, plain, fourier, shapes, vqgan"),
+        ("canvas", "vector", "There is: multires, plain, fourier, shapes"),
         ("lr", float("nan"), "finite"),
         ("paper", "greenish", "no colour"),
         ("until", "120%", "out of range"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipart.errors import UsageError
-from clipart.files import atomic, require_space, require_writable
+from clipart.files import atomic, require_space, require_writable, write_whole
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
@@ -78,11 +78,16 @@ class Record:
         """Seconds spent on trajectory and checkpoints so far."""
         return sum(each.seconds for each in (self.recorder, self.checkpointer) if each is not None)
 
-    def complete(self, finished: Tensor) -> tuple[Image, dict[str, Path]]:
-        """Write the picture `finished`, (3, H, W) RGB in [0, 1], and the video that ends on it."""
+    def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
+        """Write the picture `finished`, (3, H, W) RGB in [0, 1], what lies beside it, and the video."""
         texts = tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
         if "picture" in self.paths:
-            save_png(finished, self.paths["picture"], texts)
+            picture = self.paths["picture"]
+            save_png(finished, picture, texts)
+            for ending, data in leaves.items():
+                name = ending.strip(".-").partition(".")[0]
+                self.paths[name] = picture.with_name(f"{picture.stem}{ending}")
+                write_whole(self.paths[name], data)
         if "video" in self.paths:
             if self.recorder is not None:
                 self.recorder.close()
