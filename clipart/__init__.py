@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clipart.loop import iterate
     from clipart.prompt import Part, Prompt, parse
     from clipart.recipe import Recipe, Stage
-    from clipart.run import Outputs, Result, generate, resume, run
+    from clipart.runs import Outputs, Result, generate, resume, run
 
 _HOMES = {
     "clipart.errors": ("ClipartError", "DivergedError", "ModelError", "ResourceError", "UsageError"),
@@ -28,7 +28,7 @@ _HOMES = {
     "clipart.loop": ("iterate",),
     "clipart.prompt": ("Part", "Prompt", "parse"),
     "clipart.recipe": ("Recipe", "Stage"),
-    "clipart.run": ("Outputs", "Result", "generate", "resume", "run"),
+    "clipart.runs": ("Outputs", "Result", "generate", "resume", "run"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -26,7 +26,7 @@ FLOORS = [
     {"starts"},
     {"loop"},
     {"record", "presets"},
-    {"run"},
+    {"runs"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
