@@ -10,6 +10,7 @@ from PIL import Image, ImageColor, ImageOps
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from clipart.given import MARK, recall
 from clipart.pictures import from_pil, on_white, open_picture
 from clipart.recipe import Recipe
 
@@ -55,7 +56,7 @@ def load_picture(path: str, height: int, width: int) -> Tensor:
     Transparent pictures are laid on white.
 
     Raises:
-        UsageError: as `clipart.pictures.open_picture`.
+        UsageError: as `clipart.pictures.open_picture`, or as `clipart.given.recall`.
     """
-    picture = on_white(open_picture(Path(path), "--init"))
+    picture = on_white(recall(path) if path.startswith(MARK) else open_picture(Path(path), "--init"))
     return from_pil(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))[None].contiguous()
