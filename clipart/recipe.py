@@ -45,6 +45,7 @@ from clipart.fields import (
     knob,
     refusing,
 )
+from clipart.keeping import as_recorded, keeping
 from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
 from clipart.refusal import explained
@@ -63,7 +64,7 @@ class _Schema(BaseModel):
 
         def __init__(self, /, **values: Any) -> None:
             try:
-                super().__init__(**sized(values))
+                super().__init__(**as_recorded(sized(values)))
             except ValidationError as error:
                 raise UsageError(explained(error, type(self), {"stages": Stage})) from None
 
@@ -119,7 +120,7 @@ class Recipe(_Schema):
     )
     init: PictureName | None = knob(None, "Picture", "picture to start from", "file")
     init_strength: float = knob(
-        0.9, "Picture", "how strongly --init shows at the start", "0 to 1", ge=0, le=1
+        0.6, "Picture", "how far --init is kept: 0 it is ignored, 1 it hardly changes", "0 to 1", ge=0, le=1
     )
     paper: str = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
     static: float = knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
@@ -256,6 +257,14 @@ class Recipe(_Schema):
     margin: float = knob(
         6.0, "Regularisers", "weight against drawing near the edge of a place", "weight", ge=0, le=1000
     )
+    keep: float | None = knob(
+        None,
+        "Regularisers",
+        "weight against leaving --init; default by its strength",
+        "weight",
+        ge=0,
+        le=1000,
+    )
 
     stages: tuple[Stage, ...] = Field(
         default=(), max_length=20, description="stretches with settings of their own"
@@ -300,6 +309,11 @@ class Recipe(_Schema):
         return (*self.finish, *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
 
     @property
+    def picture(self) -> str | None:
+        """The picture to start from, `init` unless its strength is 0."""
+        return self.init if self.init_strength > 0 else None
+
+    @property
     def moves(self) -> bool:
         """Whether the camera moves between steps."""
         return (self.zoom, self.spin, self.pan_x, self.pan_y) != (1, 0, 0, 0)
@@ -327,11 +341,13 @@ class Recipe(_Schema):
         return make_recipe(reopen(self, changes) | changes)
 
     def at(self, step: int) -> Recipe:
-        """Return the settings in force at `step` (1 to `steps`): the recipe with its stage laid over it."""
+        """Return the settings in force at `step` (1 to `steps`): the recipe with its stage laid over it.
+
+        Where a picture is kept they are those that keep it (`clipart.keeping`).
+        """
         stage = self.stage_at(step)
-        if stage is None:
-            return self
-        return self.model_copy(update=_overrides(stage))
+        settings = self if stage is None else self.model_copy(update=_overrides(stage))
+        return keeping(settings) if settings.keep and settings.picture is not None else settings
 
     def stage_at(self, step: int) -> Stage | None:
         """Return the stage that `step` (1 to `steps`) falls in, None where there are no stages."""
