@@ -15,6 +15,7 @@ from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.process import PROCESSES
 from clipart.tables import Table
 from clipart.target import Target, parse_target
+from clipart.values import number, one_or_more, place
 
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
@@ -43,7 +44,9 @@ def refusing(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _typed(kind: type, read: Callable[[str], Any]) -> PlainValidator:
     """Return the validator of a field that is typed as text and is a `kind`."""
-    return PlainValidator(refusing(lambda value: value if isinstance(value, kind) else read(str(value))))
+    return PlainValidator(
+        refusing(lambda value: value if isinstance(value, kind) else read(number(place(value))))
+    )
 
 
 _AS_TEXT = PlainSerializer(str, return_type=str)
@@ -51,6 +54,9 @@ Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
 JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
 VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
 Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
+Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
+PictureName = Annotated[str, BeforeValidator(place)]
 CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]
 ProcessName = Annotated[str, AfterValidator(refusing(PROCESSES.check))]
 Chain = Annotated[

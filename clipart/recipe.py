@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -29,7 +29,7 @@ from clipart.fields import (
     CanvasName,
     Chain,
     Colour,
-    Critic,
+    Critics,
     Distance,
     Extra,
     JudgeSpec,
@@ -37,25 +37,40 @@ from clipart.fields import (
     OptimizerKind,
     Palette,
     PaletteColour,
+    PictureName,
     Precision,
     ProcessName,
-    RefusedError,
     Schedule,
+    Texts,
     Until,
     VqganSpec,
     knob,
     refusing,
 )
+from clipart.keeping import as_recorded, keeping
 from clipart.models.registry import default
-from clipart.near import did_you_mean
 from clipart.prompt import Prompt, parse
+from clipart.refusal import explained
 from clipart.rng import MAX_SEED
+from clipart.values import sized
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
 
 class _Schema(BaseModel):
+    """Values that are checked when they are given; what is wrong with them is a `UsageError`."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    if not TYPE_CHECKING:  # or a type checker would no longer know the settings by name
+
+        def __init__(self, /, **values: Any) -> None:
+            try:
+                super().__init__(**as_recorded(sized(values)))
+            except ValidationError as error:
+                raise UsageError(explained(error, type(self), {"stages": Stage})) from None
+
+        __init__.__pydantic_base_init__ = True  # values within values are made as pydantic makes them
 
 
 class Stage(_Schema):
@@ -63,7 +78,9 @@ class Stage(_Schema):
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: tuple[str, ...] = Field((), description="settings here that were left open when the run began")
+    left: tuple[str, ...] = Field(
+        default=(), description="settings here that were left open when the run began"
+    )
     process: ProcessName | None = None
     canvas: CanvasName | None = None
     optimizer: OptimizerKind | None = None
@@ -84,13 +101,14 @@ class Stage(_Schema):
 class Recipe(_Schema):
     """Everything that decides a picture. Frozen; unknown keys are refused.
 
+    `size` may be given in place of `width` and `height`: 512, (512, 384) or "512x384".
     A setting that is None or "auto" is left open: `resolve` gives it the value that it has in a run, and
     notes in `left` that nobody chose it. A resolved recipe on one machine, one set of versions and one thread
     count gives one picture.
     """
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
-    no: tuple[str, ...] = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
+    no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
     layout: LayoutKind = knob(
         "auto",
         "Prompt",
@@ -102,9 +120,9 @@ class Recipe(_Schema):
     seed: int | None = knob(
         None, "Picture", "seed of all random choices; default: drawn anew", ge=0, le=MAX_SEED
     )
-    init: str | None = knob(None, "Picture", "picture to start from", "file")
+    init: PictureName | None = knob(None, "Picture", "picture to start from", "file")
     init_strength: float = knob(
-        0.9, "Picture", "how strongly --init shows at the start", "0 to 1", ge=0, le=1
+        0.6, "Picture", "how far --init is kept: 0 it is ignored, 1 it hardly changes", "0 to 1", ge=0, le=1
     )
     paper: PaletteColour = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
     static: float = knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
@@ -122,7 +140,7 @@ class Recipe(_Schema):
     seconds: float | None = knob(None, "Stopping", "stop after this many seconds", "seconds", gt=0)
     check_every: int = knob(25, "Stopping", "steps between two checks by the judge", "steps", ge=1, le=10_000)
 
-    clip: tuple[Critic, ...] = knob(
+    clip: Critics = knob(
         (default("clip"),),
         "Model",
         "CLIP that the picture is optimised for (repeatable)",
@@ -250,10 +268,22 @@ class Recipe(_Schema):
     margin: float = knob(
         6.0, "Regularisers", "weight against drawing near the edge of a place", "weight", ge=0, le=1000
     )
+    keep: float | None = knob(
+        None,
+        "Regularisers",
+        "weight against leaving --init; default by its strength",
+        "weight",
+        ge=0,
+        le=1000,
+    )
 
-    stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
-    extras: dict[str, Extra] = Field({}, max_length=100, description="settings of parts of other packages")
-    left: tuple[str, ...] = Field((), description="settings that were left open when the run began")
+    stages: tuple[Stage, ...] = Field(
+        default=(), max_length=20, description="stretches with settings of their own"
+    )
+    extras: dict[str, Extra] = Field(
+        default={}, max_length=100, description="settings of parts of other packages"
+    )
+    left: tuple[str, ...] = Field(default=(), description="settings that were left open when the run began")
 
     @field_validator("no")
     @classmethod
@@ -279,6 +309,11 @@ class Recipe(_Schema):
         return (*(self.finish or ()), *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
 
     @property
+    def picture(self) -> str | None:
+        """The picture to start from, `init` unless its strength is 0."""
+        return self.init if self.init_strength > 0 else None
+
+    @property
     def moves(self) -> bool:
         """Whether the camera moves between steps."""
         return (self.zoom, self.spin, self.pan_x, self.pan_y) != (1, 0, 0, 0)
@@ -302,14 +337,17 @@ class Recipe(_Schema):
         """
         from clipart.settle import reopen
 
+        changes = sized(changes)
         return make_recipe(reopen(self, changes) | changes)
 
     def at(self, step: int) -> Recipe:
-        """Return the settings in force at `step` (1 to `steps`): the recipe with its stage laid over it."""
+        """Return the settings in force at `step` (1 to `steps`): the recipe with its stage laid over it.
+
+        Where a picture is kept they are those that keep it (`clipart.keeping`).
+        """
         stage = self.stage_at(step)
-        if stage is None:
-            return self
-        return self.model_copy(update=_overrides(stage))
+        settings = self if stage is None else self.model_copy(update=_overrides(stage))
+        return keeping(settings) if settings.keep and settings.picture is not None else settings
 
     def stage_at(self, step: int) -> Stage | None:
         """Return the stage that `step` (1 to `steps`) falls in, None where there are no stages."""
@@ -332,33 +370,7 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: naming every wrong key with its allowed range, the nearest known key if unknown.
     """
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors()]
-        inner = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
-        raise UsageError("\n".join(_explain(each) for each in issues if each["loc"] not in inner)) from None
-
-
-def _explain(issue: dict[str, Any]) -> str:
-    where = [str(part) for part in issue["loc"]]
-    schema: type[_Schema] = Stage if where[:1] == ["stages"] else Recipe
-    name = where[-1] if schema is Stage else (where[0] if where else "recipe")
-    if issue["type"] == "extra_forbidden":
-        hint = did_you_mean(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
-        return f"{'.'.join(where)}: no such setting.{hint}"
-    if issue["type"] == "missing":
-        return f"{'.'.join(where)}: is needed and not given."
-    refused = isinstance(issue.get("ctx", {}).get("error"), RefusedError)
-    if refused and name == "no":  # the prompt, with a mark under the character
-        return str(issue["ctx"]["error"])
-    given = issue.get("input")
-    message = str(issue["msg"]).removeprefix("Value error, ")
-    field = schema.model_fields.get(name)
-    about = f" ({field.description})" if field is not None and field.description and not refused else ""
-    return f"{'.'.join(where) or 'recipe'} = {given!r}: {message[:1].lower()}{message[1:]}.{about}".replace(
-        "..", "."
-    )
+    return Recipe(**values)
 
 
 def knobs() -> dict[str, FieldInfo]:

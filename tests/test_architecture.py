@@ -14,11 +14,11 @@ PACKAGE = Path(__file__).parents[1] / "clipart"
 # `__init__` of a package of parts: it has their names, and loads none.
 FLOORS = [
     {"errors"},
-    {"files", "pictures", "near"},
-    {"rng", "prompt", "prompt_error", "device", "target", "tables"},
+    {"files", "pictures", "given", "near"},
+    {"rng", "prompt", "prompt_error", "device", "surroundings", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
     {"finish"},
-    {"recipe", "fields", "settle", "models"},
+    {"recipe", "fields", "settle", "settings", "keeping", "refusal", "values", "models"},
     {"canvas"},
     {"critic"},
     {"process"},
@@ -26,7 +26,7 @@ FLOORS = [
     {"starts"},
     {"loop"},
     {"record", "presets"},
-    {"run"},
+    {"runs"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}

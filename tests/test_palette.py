@@ -84,7 +84,7 @@ def test_a_colour_that_is_none_is_refused() -> None:
 
 @pytest.mark.usefixtures("few_words")
 def test_a_run_leaves_the_sprite_beside_the_picture(settings: dict[str, object], tmp_path: Path) -> None:
-    from clipart.run import Outputs, run
+    from clipart.runs import Outputs, run
 
     recipe = make_recipe(
         settings | {"canvas": "pixelart", "grid": 10, "palette": "white,red,black", "upscale": 2}

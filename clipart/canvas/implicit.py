@@ -20,7 +20,7 @@ _ROWS = 2**16  # places computed together
 
 
 class ImplicitCanvas(Canvas):
-    """Layers of sines, each with a band of frequencies and a head; the colour is the start plus the sum of heads.
+    """Layers of sines, each with a band of frequencies and a head; the start plus their sum is the colour.
 
     Sines after SIREN (Sitzmann et al., arXiv 2006.09661). The frequencies rise from layer to layer, and finer
     layers are let in as the run goes on, as in "Implicit Inversion turns CLIP into a Decoder" (D'Orazio et

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -54,6 +55,25 @@ class Outputs:
     metadata: bool = True
     checkpoint_every: int = 50
     checkpoint_gap: float = 5.0
+
+    if TYPE_CHECKING:  # a path may be given as text too, and is a Path from then on
+
+        def __init__(
+            self,
+            folder: str | os.PathLike[str] | None = ...,
+            file: str | os.PathLike[str] | None = ...,
+            video: str = ...,
+            fps: int = ...,
+            video_seconds: float = ...,
+            metadata: bool = ...,
+            checkpoint_every: int = ...,
+            checkpoint_gap: float = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name in ("folder", "file"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(path))
 
     def kept(self) -> dict[str, Any]:
         """Return what a run that goes on needs to know of them."""

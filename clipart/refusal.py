@@ -1,0 +1,40 @@
+"""What is wrong with the values of a recipe, in words: every culprit, its range, the nearest known name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from clipart.fields import RefusedError
+from clipart.near import did_you_mean
+
+
+def explained(error: ValidationError, schema: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
+    """Return what `error` says of values of `schema`, a line each; `inner` are schemas of fields by name."""
+    issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors()]
+    items = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
+    lines = (_explain(each, schema, inner) for each in issues if each["loc"] not in items)
+    return "\n".join(lines)
+
+
+def _explain(issue: dict[str, Any], outer: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
+    where = [str(part) for part in issue["loc"]]
+    first = where[0] if where else "recipe"
+    schema = inner.get(first, outer) if "stages" in outer.model_fields else outer
+    name = where[-1] if schema is not outer and where else first
+    if issue["type"] == "extra_forbidden":
+        hint = did_you_mean(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
+        return f"{'.'.join(where)}: no such setting.{hint}"
+    if issue["type"] == "missing":
+        return f"{'.'.join(where)}: is needed and not given."
+    refused = isinstance(issue.get("ctx", {}).get("error"), RefusedError)
+    if refused and name == "no":  # the prompt, with a mark under the character
+        return str(issue["ctx"]["error"])
+    given = issue.get("input")
+    message = str(issue["msg"]).removeprefix("Value error, ")
+    field = schema.model_fields.get(name)
+    about = f" ({field.description})" if field is not None and field.description and not refused else ""
+    said = f"{'.'.join(where) or 'recipe'} = {given!r}: {message[:1].lower()}{message[1:]}.{about}"
+    return said.replace("..", ".")
