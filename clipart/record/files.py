@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from clipart.errors import ClipartError, ResourceError, UsageError
 from clipart.files import atomic, explain
 from clipart.pictures import to_pil
+from clipart.profiles import srgb_profile
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,17 +53,6 @@ def save_png(image: Tensor | Image, path: Path, text: Mapping[str, str] | None =
             info.add_text(key, value)
     with atomic(path) as temporary:
         picture.save(temporary, format="PNG", pnginfo=info, icc_profile=srgb_profile(), optimize=False)
-
-
-def srgb_profile() -> bytes:
-    """Return an sRGB ICC profile that is the same every time."""
-    from PIL import ImageCms
-
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # LittleCMS writes the time of day into bytes 24 to 35 (ICC.1:2022, 7.2.1).
-    # We write a fixed one, so that equal runs leave equal files.
-    profile[24:36] = b"".join(n.to_bytes(2, "big") for n in (2000, 1, 1, 0, 0, 0))
-    return bytes(profile)
 
 
 def slug(prompt: str) -> str:
