@@ -4,7 +4,7 @@
 |---|---|
 | a whole number of up to 16 bits | the largest that so many bits hold |
 | a whole number of 32 bits | the least of 255, 65535 and the largest of 32 bits that no pixel is above |
-| a fraction | the least of 1, 255 and 65535 that no pixel is above; up to 16 counts as brighter than white 1 |
+| a fraction | the least of 1, 255 and 65535 that no pixel is above; 1 to 16 is brighter than white |
 
 What is below black or above white, or no number, is black or white.
 """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
+from clipart import limits
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.finish.chain import read_chain
@@ -14,6 +16,7 @@ from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.process import PROCESSES
 from clipart.tables import Table
 from clipart.target import Target, parse_target
+from clipart.text import code_point, first_forbidden, kept_name
 
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
@@ -21,7 +24,7 @@ Distance = Literal["auto", "contrast", "cosine", "spherical"]
 LayoutKind = Literal["auto", "apart", "blend"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Colour = Literal["decorrelated", "rgb"]
-DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$"
 
 
 class RefusedError(ValueError):
@@ -45,6 +48,37 @@ def _typed(kind: type, read: Callable[[str], Any]) -> PlainValidator:
     return PlainValidator(refusing(lambda value: value if isinstance(value, kind) else read(str(value))))
 
 
+def require_allowed(value: Any) -> None:
+    """Refuse a value with a text in it that is longer than a recipe's may be, or not allowed.
+
+    Raises:
+        RefusedError: saying which character it is (`clipart.text`).
+    """
+    for text in _texts(value):
+        if len(text) > limits.CHARACTERS:
+            raise RefusedError(f"it has {len(text):,} characters; at most {limits.CHARACTERS:,}.")
+        if found := first_forbidden(text):
+            raise RefusedError(f"{code_point(found[0])} in it is a control character or none; delete it.")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, ModelSpec):
+        yield value.name
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            yield from _texts(pair)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _kept(value: Any) -> Any:
+    return kept_name(os.fsdecode(value)) if isinstance(value, str | os.PathLike) else value
+
+
+PictureFile = Annotated[str, BeforeValidator(_kept)]
 _AS_TEXT = PlainSerializer(str, return_type=str)
 Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
 JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]

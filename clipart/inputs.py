@@ -25,7 +25,7 @@ def opened(path: str | os.PathLike[str], name: str = "", most: int | None = None
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise UsageError(f"{name}: there is no such file.") from None
+        raise UsageError(f"{name}: could not be read, there is no such file.") from None
     except OSError as error:
         if Path(path).is_dir():  # where a folder cannot be opened
             raise UsageError(_folder(name)) from None

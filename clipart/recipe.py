@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from clipart import limits
 from clipart.errors import UsageError
 from clipart.fields import (
     DEVICE_PATTERN,
@@ -35,17 +36,18 @@ from clipart.fields import (
     JudgeSpec,
     LayoutKind,
     OptimizerKind,
+    PictureFile,
     Precision,
     ProcessName,
-    RefusedError,
     Schedule,
     Until,
     VqganSpec,
     knob,
     refusing,
+    require_allowed,
 )
+from clipart.mistakes import mistakes
 from clipart.models.registry import default
-from clipart.near import did_you_mean
 from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
 
@@ -55,13 +57,22 @@ GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "View
 class _Schema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    @field_validator("*")
+    @classmethod
+    def _texts_are_allowed(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name not in ("prompt", "no"):  # `parse` points at the character in these
+            require_allowed(value)
+        return value
+
 
 class Stage(_Schema):
     """A stretch of the run with settings of its own; whatever is not set stays as the recipe has it."""
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: tuple[str, ...] = Field((), description="settings here that were left open when the run began")
+    left: tuple[str, ...] = Field(
+        (), max_length=limits.NAMES_LEFT, description="settings here that were left open when the run began"
+    )
     process: ProcessName | None = None
     canvas: CanvasName | None = None
     optimizer: OptimizerKind | None = None
@@ -88,7 +99,9 @@ class Recipe(_Schema):
     """
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
-    no: tuple[str, ...] = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
+    no: tuple[str, ...] = knob(
+        (), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED
+    )
     layout: LayoutKind = knob(
         "auto",
         "Prompt",
@@ -100,7 +113,7 @@ class Recipe(_Schema):
     seed: int | None = knob(
         None, "Picture", "seed of all random choices; default: drawn anew", ge=0, le=MAX_SEED
     )
-    init: str | None = knob(None, "Picture", "picture to start from", "file")
+    init: PictureFile | None = knob(None, "Picture", "picture to start from", "file")
     init_strength: float = knob(
         0.9, "Picture", "how strongly --init shows at the start", "0 to 1", ge=0, le=1
     )
@@ -129,6 +142,7 @@ class Recipe(_Schema):
         "CLIP that the picture is optimised for (repeatable)",
         "NAME[::WEIGHT]",
         min_length=1,
+        max_length=limits.CRITICS,
     )
     judge: JudgeSpec | None = knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
     device: str = knob(
@@ -242,7 +256,9 @@ class Recipe(_Schema):
 
     stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
     extras: dict[str, Extra] = Field({}, max_length=100, description="settings of parts of other packages")
-    left: tuple[str, ...] = Field((), description="settings that were left open when the run began")
+    left: tuple[str, ...] = Field(
+        (), max_length=limits.NAMES_LEFT, description="settings that were left open when the run began"
+    )
 
     @field_validator("no")
     @classmethod
@@ -332,33 +348,12 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: naming every wrong key with its allowed range, the nearest known key if unknown.
     """
+    if len(values) > limits.SETTINGS:
+        raise UsageError(f"{len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors()]
-        inner = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
-        raise UsageError("\n".join(_explain(each) for each in issues if each["loc"] not in inner)) from None
-
-
-def _explain(issue: dict[str, Any]) -> str:
-    where = [str(part) for part in issue["loc"]]
-    schema: type[_Schema] = Stage if where[:1] == ["stages"] else Recipe
-    name = where[-1] if schema is Stage else (where[0] if where else "recipe")
-    if issue["type"] == "extra_forbidden":
-        hint = did_you_mean(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
-        return f"{'.'.join(where)}: no such setting.{hint}"
-    if issue["type"] == "missing":
-        return f"{'.'.join(where)}: is needed and not given."
-    refused = isinstance(issue.get("ctx", {}).get("error"), RefusedError)
-    if refused and name == "no":  # the prompt, with a mark under the character
-        return str(issue["ctx"]["error"])
-    given = issue.get("input")
-    message = str(issue["msg"]).removeprefix("Value error, ")
-    field = schema.model_fields.get(name)
-    about = f" ({field.description})" if field is not None and field.description and not refused else ""
-    return f"{'.'.join(where) or 'recipe'} = {given!r}: {message[:1].lower()}{message[1:]}.{about}".replace(
-        "..", "."
-    )
+        raise UsageError(mistakes(error, Recipe.model_fields, Stage.model_fields)) from None
 
 
 def knobs() -> dict[str, FieldInfo]:

@@ -44,7 +44,10 @@ def kept_name(name: str) -> str:
     """Return the name of a file as a recipe keeps it: as it is, or as `file:` and its bytes."""
     if name.startswith(FILE) or not FORBIDDEN.search(name):
         return name
-    return FILE + quote(os.fsencode(name), safe="/")
+    try:
+        return FILE + quote(os.fsencode(name), safe="/")
+    except UnicodeEncodeError:  # no system has such a name
+        return name
 
 
 def real_name(kept: str) -> str:

@@ -19,7 +19,7 @@ FLOORS = [
     {"rng", "prompt", "prompt_error", "device", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
     {"finish"},
-    {"recipe", "fields", "settle", "models"},
+    {"recipe", "mistakes", "fields", "settle", "models"},
     {"canvas"},
     {"critic"},
     {"process"},

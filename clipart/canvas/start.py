@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipart.pictures import from_pil, on_white, open_picture
 from clipart.recipe import Recipe
+from clipart.text import real_name
 
 
 def make_start(recipe: Recipe, generator: torch.Generator) -> Tensor:
@@ -52,10 +53,10 @@ def static(height: int, width: int, grain: float, generator: torch.Generator) ->
 def load_picture(path: str, height: int, width: int) -> Tensor:
     """Read a picture, turn it upright, cut it to the aspect asked for: (1, 3, height, width) in [0, 1].
 
-    Transparent pictures are laid on white.
+    `path` is as a recipe keeps it. Transparent pictures are laid on white.
 
     Raises:
         UsageError: as `clipart.pictures.open_picture`.
     """
-    picture = on_white(open_picture(Path(path), "--init"))
+    picture = on_white(open_picture(Path(real_name(path)), "--init"))
     return from_pil(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))[None].contiguous()
