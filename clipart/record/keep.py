@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.errors import UsageError
-from clipart.files import atomic, require_space, require_writable
+from clipart.files import atomic, require_space
+from clipart.finish.chain import enlargement
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import Checkpointer
-from clipart.record.files import new_folder, save_png, slug
+from clipart.record.files import new_folder, slug
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
 from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, render
 from clipart.record.trajectory import next_segment, open_trajectory
 from clipart.record.video import require_encoder
+from clipart.record.writers import require_picture, save_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +83,7 @@ class Record:
         """Write the picture `finished`, (3, H, W) RGB in [0, 1], and the video that ends on it."""
         texts = tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
         if "picture" in self.paths:
-            save_png(finished, self.paths["picture"], texts)
+            save_picture(finished, self.paths["picture"], texts)
         if "video" in self.paths:
             if self.recorder is not None:
                 self.recorder.close()
@@ -95,7 +96,7 @@ class Record:
     def rescue(self, last: Iterate) -> None:
         """Save the picture as it is, after something went wrong."""
         if "picture" in self.paths and last.step > 0:
-            save_png(last.image, self.paths["picture"])
+            save_picture(last.image, self.paths["picture"])
 
 
 def require(recipe: Recipe, outputs: Outputs) -> None:
@@ -106,10 +107,8 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     """
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
-        if outputs.file.suffix.lower() != ".png":
-            name = outputs.file.with_suffix(".png").name
-            raise UsageError(f"--output {outputs.file}: pictures are written as PNG. Type --output {name}.")
-        require_writable(outputs.file)
+        texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
+        require_picture(outputs.file, texts, max(recipe.width, recipe.height) * enlargement(recipe.chain))
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:
         # A picture hardly compresses at worst; a film takes about two bits a pixel and frame; a checkpoint

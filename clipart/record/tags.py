@@ -239,7 +239,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def webp_xmp(texts: Mapping[str, str]) -> bytes:
+def picture_xmp(texts: Mapping[str, str]) -> bytes:
     """Return the XMP packet with `clipart` and `parameters` inside, for a file that has no other place."""
     inner = "".join(f"<clipart:{key}>{escape(texts[key])}</clipart:{key}>" for key in (OURS, THEIRS))
     opening = '<rdf:Description rdf:about="" xmlns:clipart="urn:clipart:1">'
@@ -247,7 +247,7 @@ def webp_xmp(texts: Mapping[str, str]) -> bytes:
     return packet.encode()
 
 
-def webp_exif(texts: Mapping[str, str]) -> bytes:
+def picture_exif(texts: Mapping[str, str]) -> bytes:
     """Return EXIF with `parameters` as its user comment, where galleries look for it in a WebP."""
     from PIL import Image
 
@@ -265,7 +265,7 @@ def _append_webp(file: IO[bytes], texts: Mapping[str, str]) -> None:
     file.seek(-1, 1)
     file.write(bytes([flags | _VP8X_EXIF | _VP8X_XMP]))
     file.seek(0, 2)
-    for name, data in ((b"EXIF", webp_exif(texts)), (b"XMP ", webp_xmp(texts))):
+    for name, data in ((b"EXIF", picture_exif(texts)), (b"XMP ", picture_xmp(texts))):
         file.write(struct.pack("<4sI", name, len(data)) + data + b"\0" * (len(data) % 2))
     end = file.tell()
     file.seek(4)
