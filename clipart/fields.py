@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from clipart.process import PROCESSES
 from clipart.tables import Table
 from clipart.target import Target, parse_target
 from clipart.text import code_point, first_forbidden, kept_name
+from clipart.values import number, one_or_more, place
 
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
@@ -45,7 +45,9 @@ def refusing(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _typed(kind: type, read: Callable[[str], Any]) -> PlainValidator:
     """Return the validator of a field that is typed as text and is a `kind`."""
-    return PlainValidator(refusing(lambda value: value if isinstance(value, kind) else read(str(value))))
+    return PlainValidator(
+        refusing(lambda value: value if isinstance(value, kind) else read(number(place(value))))
+    )
 
 
 def require_allowed(value: Any) -> None:
@@ -74,16 +76,19 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
-def _kept(value: Any) -> Any:
-    return kept_name(os.fsdecode(value)) if isinstance(value, str | os.PathLike) else value
+def _picture(value: Any) -> Any:
+    name = place(value)
+    return kept_name(name) if isinstance(name, str) else name
 
 
-PictureFile = Annotated[str, BeforeValidator(_kept)]
 _AS_TEXT = PlainSerializer(str, return_type=str)
 Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
 JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
 VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
 Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
+Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
+PictureName = Annotated[str, BeforeValidator(_picture)]
 CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]
 ProcessName = Annotated[str, AfterValidator(refusing(PROCESSES.check))]
 Chain = Annotated[
@@ -100,6 +105,11 @@ def knob(default: Any, group: str, about: str, unit: str = "", *, joined: bool =
     """
     extra: dict[str, Any] = {"group": group, "unit": unit, "joined": joined}
     return Field(default, description=about, json_schema_extra=extra, **bounds)
+
+
+def listed(about: str, most: int) -> Any:
+    """Describe a field of at most `most` values, by default none, that the command line does not offer."""
+    return Field(default=(), max_length=most, description=about)
 
 
 TABLES: dict[str, Table[Any]] = {"canvas": CANVASES, "process": PROCESSES}  # of fields that name a part

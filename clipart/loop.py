@@ -11,6 +11,7 @@ from clipart.process.base import Step
 from clipart.recipe import Recipe
 from clipart.session import Session
 from clipart.starts import choose_start
+from clipart.surroundings import stepping
 
 
 def iterate(recipe: Recipe) -> Iterator[Iterate]:
@@ -32,8 +33,15 @@ def go_on(
     """Take `session` from where it is to its end, yielding it as it is and after every step.
 
     `stop_now` is asked after every step; `trying` is told which start is tried, and of how many, where there
-    are several. Between two steps the session's state may be saved.
+    are several. Between two steps the session's state may be saved, and torch's own
+    settings are as they were.
     """
+    return stepping(_steps(session, stop_now, trying))
+
+
+def _steps(
+    session: Session, stop_now: Callable[[], bool], trying: Callable[[int, int], None]
+) -> Iterator[Iterate]:
     recipe, began = session.recipe, time.monotonic() - session.seconds
     taken = Step({}, 0.0)
     if session.step == 0:

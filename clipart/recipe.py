@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -30,31 +30,37 @@ from clipart.fields import (
     CanvasName,
     Chain,
     Colour,
-    Critic,
+    Critics,
     Distance,
     Extra,
     JudgeSpec,
     LayoutKind,
     OptimizerKind,
-    PictureFile,
+    PictureName,
     Precision,
     ProcessName,
     Schedule,
+    Texts,
     Until,
     VqganSpec,
     knob,
+    listed,
     refusing,
     require_allowed,
 )
-from clipart.mistakes import mistakes
+from clipart.finish.chain import enlargement
 from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
+from clipart.refusal import explained
 from clipart.rng import MAX_SEED
+from clipart.values import sized
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
 
 class _Schema(BaseModel):
+    """Values that are checked when they are given; what is wrong with them is a `UsageError`."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     @field_validator("*")
@@ -64,15 +70,25 @@ class _Schema(BaseModel):
             require_allowed(value)
         return value
 
+    if not TYPE_CHECKING:  # or a type checker would no longer know the settings by name
+
+        def __init__(self, /, **values: Any) -> None:
+            if len(values) > limits.SETTINGS:
+                raise UsageError(f"{len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
+            try:
+                super().__init__(**sized(values))
+            except ValidationError as error:
+                raise UsageError(explained(error, type(self), {"stages": Stage})) from None
+
+        __init__.__pydantic_base_init__ = True  # values within values are made as pydantic makes them
+
 
 class Stage(_Schema):
     """A stretch of the run with settings of its own; whatever is not set stays as the recipe has it."""
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: tuple[str, ...] = Field(
-        (), max_length=limits.NAMES_LEFT, description="settings here that were left open when the run began"
-    )
+    left: tuple[str, ...] = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
     process: ProcessName | None = None
     canvas: CanvasName | None = None
     optimizer: OptimizerKind | None = None
@@ -93,15 +109,14 @@ class Stage(_Schema):
 class Recipe(_Schema):
     """Everything that decides a picture. Frozen; unknown keys are refused.
 
+    `size` may be given in place of `width` and `height`: 512, (512, 384) or "512x384".
     A setting that is None or "auto" is left open: `resolve` gives it the value that it has in a run, and
     notes in `left` that nobody chose it. A resolved recipe on one machine, one set of versions and one thread
     count gives one picture.
     """
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
-    no: tuple[str, ...] = knob(
-        (), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED
-    )
+    no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED)
     layout: LayoutKind = knob(
         "auto",
         "Prompt",
@@ -113,7 +128,7 @@ class Recipe(_Schema):
     seed: int | None = knob(
         None, "Picture", "seed of all random choices; default: drawn anew", ge=0, le=MAX_SEED
     )
-    init: PictureFile | None = knob(None, "Picture", "picture to start from", "file")
+    init: PictureName | None = knob(None, "Picture", "picture to start from", "file")
     init_strength: float = knob(
         0.9, "Picture", "how strongly --init shows at the start", "0 to 1", ge=0, le=1
     )
@@ -136,7 +151,7 @@ class Recipe(_Schema):
     seconds: float | None = knob(None, "Stopping", "stop after this many seconds", "seconds", gt=0)
     check_every: int = knob(25, "Stopping", "steps between two checks by the judge", "steps", ge=1, le=10_000)
 
-    clip: tuple[Critic, ...] = knob(
+    clip: Critics = knob(
         (default("clip"),),
         "Model",
         "CLIP that the picture is optimised for (repeatable)",
@@ -254,11 +269,11 @@ class Recipe(_Schema):
         6.0, "Regularisers", "weight against drawing near the edge of a place", "weight", ge=0, le=1000
     )
 
-    stages: tuple[Stage, ...] = Field((), max_length=20, description="stretches with settings of their own")
-    extras: dict[str, Extra] = Field({}, max_length=100, description="settings of parts of other packages")
-    left: tuple[str, ...] = Field(
-        (), max_length=limits.NAMES_LEFT, description="settings that were left open when the run began"
+    stages: tuple[Stage, ...] = listed("stretches with settings of their own", 20)
+    extras: dict[str, Extra] = Field(
+        default={}, max_length=100, description="settings of parts of other packages"
     )
+    left: tuple[str, ...] = listed("settings that were left open when the run began", limits.NAMES_LEFT)
 
     @field_validator("no")
     @classmethod
@@ -295,6 +310,11 @@ class Recipe(_Schema):
         return (*self.finish, *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
 
     @property
+    def longest(self) -> int:
+        """The longer side of the finished picture, in pixels."""
+        return max(self.width, self.height) * enlargement(self.chain)
+
+    @property
     def moves(self) -> bool:
         """Whether the camera moves between steps."""
         return (self.zoom, self.spin, self.pan_x, self.pan_y) != (1, 0, 0, 0)
@@ -318,6 +338,7 @@ class Recipe(_Schema):
         """
         from clipart.settle import reopen
 
+        changes = sized(changes)
         return make_recipe(reopen(self, changes) | changes)
 
     def at(self, step: int) -> Recipe:
@@ -348,12 +369,7 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: naming every wrong key with its allowed range, the nearest known key if unknown.
     """
-    if len(values) > limits.SETTINGS:
-        raise UsageError(f"{len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(mistakes(error, Recipe.model_fields, Stage.model_fields)) from None
+    return Recipe(**values)
 
 
 def knobs() -> dict[str, FieldInfo]:

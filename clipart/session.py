@@ -27,6 +27,7 @@ from clipart.process import PROCESSES
 from clipart.process.base import Process, Step, branch
 from clipart.recipe import Recipe, Stage
 from clipart.rng import Streams
+from clipart.surroundings import as_needed
 
 
 class StateError(ClipartError):
@@ -54,6 +55,7 @@ class Session:
         UsageError, ModelError: the recipe does not fit this machine, or a model is missing.
     """
 
+    @as_needed()
     def __init__(self, recipe: Recipe) -> None:
         self._prepare(recipe)
         self._place(0)  # before the models: a bad file fails at once
@@ -61,6 +63,7 @@ class Session:
         self.process = self._begin()
 
     @classmethod
+    @as_needed()
     def restore(cls, saved: dict[str, Tensor], recipe: Recipe, before: Recipe | None = None) -> Self:
         """Return the session of `recipe` in the state `saved`, which another's `state` returned.
 
@@ -71,6 +74,7 @@ class Session:
         Raises:
             StateError: the tensors are not those of such a session.
         """
+        saved = {name: each.clone() if each.is_inference() else each for name, each in saved.items()}
         session = cls.__new__(cls)
         session._prepare(recipe)
         with _fitting():
@@ -192,6 +196,7 @@ class Session:
 
     # --- its state ---
 
+    @as_needed()
     def state(self) -> dict[str, Tensor]:
         """Return everything that the rest of the run depends on, besides the recipe, as tensors by name."""
         tensors = {f"process/{name}": value for name, value in self.process.state().items()}

@@ -15,11 +15,11 @@ PACKAGE = Path(__file__).parents[1] / "clipart"
 FLOORS = [
     {"errors", "limits", "notes", "text"},
     {"inputs", "depth", "profiles"},
-    {"files", "pictures", "near"},
-    {"rng", "prompt", "prompt_error", "device", "target", "tables"},
+    {"files", "pictures", "given", "near"},
+    {"rng", "prompt", "prompt_error", "device", "surroundings", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
     {"finish"},
-    {"recipe", "mistakes", "fields", "settle", "models"},
+    {"recipe", "fields", "settle", "settings", "refusal", "values", "models"},
     {"canvas"},
     {"critic"},
     {"process"},
@@ -27,7 +27,7 @@ FLOORS = [
     {"starts"},
     {"loop"},
     {"record", "presets"},
-    {"run"},
+    {"runs"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -13,7 +13,7 @@ import torch
 from attacks import recipe_files as made
 from PIL import Image
 
-import clipart.run  # or the name would be that of the function
+import clipart.runs
 from clipart.cli import main
 from clipart.errors import ClipartError, UsageError
 from clipart.recipe import make_recipe
@@ -233,7 +233,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         recipes.append(recipe)
         raise ClipartError("enough")
 
-    monkeypatch.setattr(clipart.run, "run", run)
+    monkeypatch.setattr(clipart.runs, "run", run)
     return recipes
 
 

@@ -14,7 +14,7 @@ from clipart.iterates import Iterate
 from clipart.presets import load_recipe
 from clipart.recipe import make_recipe
 from clipart.record.log import read_log
-from clipart.run import Outputs, generate, run
+from clipart.runs import Outputs, generate, run
 
 Settings = dict[str, object]
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageColor, ImageOps
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from clipart.given import MARK, recall
 from clipart.pictures import from_pil, on_white, open_picture
 from clipart.recipe import Recipe
 from clipart.text import real_name
@@ -56,7 +57,8 @@ def load_picture(path: str, height: int, width: int) -> Tensor:
     `path` is as a recipe keeps it. Transparent pictures are laid on white.
 
     Raises:
-        UsageError: as `clipart.pictures.open_picture`.
+        UsageError: as `clipart.pictures.open_picture`, or as `clipart.given.recall`.
     """
-    picture = on_white(open_picture(Path(real_name(path)), "--init"))
+    given = recall(path) if path.startswith(MARK) else open_picture(Path(real_name(path)), "--init")
+    picture = on_white(given)
     return from_pil(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))[None].contiguous()

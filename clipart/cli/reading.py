@@ -115,7 +115,7 @@ def bounds(name: str) -> tuple[Any, Any]:
 
 
 def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
-    """Return where the run's files go, as arguments of `clipart.run.Outputs`.
+    """Return where the run's files go, as arguments of `clipart.runs.Outputs`.
 
     Raises:
         UsageError: options contradict each other.

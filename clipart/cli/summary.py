@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from clipart.iterates import Iterate
     from clipart.recipe import Recipe
-    from clipart.run import Result
+    from clipart.runs import Result
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 LEAST = 0.1  # a match that is never higher than this is drawn low

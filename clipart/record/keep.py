@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipart.files import atomic, require_space
-from clipart.finish.chain import enlargement
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
@@ -55,6 +55,25 @@ class Outputs:
     metadata: bool = True
     checkpoint_every: int = 50
     checkpoint_gap: float = 5.0
+
+    if TYPE_CHECKING:  # a path may be given as text too, and is a Path from then on
+
+        def __init__(
+            self,
+            folder: str | os.PathLike[str] | None = ...,
+            file: str | os.PathLike[str] | None = ...,
+            video: str = ...,
+            fps: int = ...,
+            video_seconds: float = ...,
+            metadata: bool = ...,
+            checkpoint_every: int = ...,
+            checkpoint_gap: float = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name in ("folder", "file"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(path))
 
     def kept(self) -> dict[str, Any]:
         """Return what a run that goes on needs to know of them."""
@@ -108,7 +127,7 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
         texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
-        require_picture(outputs.file, texts, max(recipe.width, recipe.height) * enlargement(recipe.chain))
+        require_picture(outputs.file, texts, recipe.longest)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:
         # A picture hardly compresses at worst; a film takes about two bits a pixel and frame; a checkpoint

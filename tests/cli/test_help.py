@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from fake_run import ROOT, python
 
-import clipart.run
+import clipart.runs
 from clipart.cli import main
 from clipart.cli.app import COMMANDS, command
 from clipart.cli.help import COLUMN, EVERYDAY

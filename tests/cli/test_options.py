@@ -14,7 +14,7 @@ from clipart.cli.options import OWN
 from clipart.cli.reading import read_outputs
 from clipart.errors import UsageError
 from clipart.recipe import knobs, make_recipe
-from clipart.run import Outputs
+from clipart.runs import Outputs
 
 OTHERS: dict[str, Any] = {  # a value for each setting that is another than its default
     "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "beige", "until": "80%", "seconds": 3.5,

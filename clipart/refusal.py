@@ -1,12 +1,11 @@
-"""What is wrong with a recipe, in words: every wrong key with its allowed range, as far as fits a screen."""
+"""What is wrong with the values of a recipe, in words: every culprit, its range, the nearest known name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ValidationError
 
 from clipart import limits
 from clipart.fields import RefusedError
@@ -14,27 +13,26 @@ from clipart.near import did_you_mean
 from clipart.text import allowed
 
 _LONGEST = 200  # characters of a value, or of a key
-Fields = Mapping[str, FieldInfo]
 
 
-def mistakes(error: ValidationError, settings: Fields, of_stages: Fields) -> str:
-    """Return what `error` says of a recipe's `settings`, or of those `of_stages`: a line a mistake."""
+def explained(error: ValidationError, schema: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
+    """Return what `error` says of values of `schema`, a line each; `inner` are schemas of fields by name."""
     issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors(include_url=False)]
-    inner = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
-    issues = [each for each in issues if each["loc"] not in inner]
-    lines = [_line(each, settings, of_stages) for each in issues[: limits.MISTAKES]]
+    items = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
+    issues = [each for each in issues if each["loc"] not in items]
+    lines = [_explain(each, schema, inner) for each in issues[: limits.MISTAKES]]
     if len(issues) > len(lines):
         lines.append(f"And {len(issues) - len(lines):,} more.")
     return "\n".join(lines)
 
 
-def _line(issue: dict[str, Any], settings: Fields, of_stages: Fields) -> str:
+def _explain(issue: dict[str, Any], outer: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
     where = [brief(str(part)) for part in issue["loc"]]
-    in_stage = where[:1] == ["stages"]
-    fields = of_stages if in_stage else settings
-    name = where[-1] if in_stage else (where[0] if where else "recipe")
+    first = where[0] if where else "recipe"
+    schema = inner.get(first, outer) if "stages" in outer.model_fields else outer
+    name = where[-1] if schema is not outer and where else first
     if issue["type"] == "extra_forbidden":
-        hint = did_you_mean(name, fields, quoted=True) or " `clipart --help` lists the options."
+        hint = did_you_mean(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
         return f"{'.'.join(where)}: no such setting.{hint}"
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."
@@ -42,7 +40,7 @@ def _line(issue: dict[str, Any], settings: Fields, of_stages: Fields) -> str:
     if refused and name == "no":  # the prompt, with a mark under the character
         return str(issue["ctx"]["error"])
     message = str(issue["msg"]).removeprefix("Value error, ").rstrip(".")
-    field = fields.get(name)
+    field = schema.model_fields.get(name)
     about = f" ({field.description})" if field is not None and field.description and not refused else ""
     given = _given(issue.get("input"))
     return f"{'.'.join(where) or 'recipe'} = {given}: {message[:1].lower()}{message[1:]}.{about}"

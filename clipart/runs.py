@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from clipart.errors import UsageError
 from clipart.finish.chain import make_chain
@@ -20,6 +21,9 @@ from clipart.record.checkpoint import Checkpoint, clear_away, latest, restore
 from clipart.record.keep import Consumer, Outputs, Record, begin, go_on_in, reopen, require
 from clipart.record.metadata import model_hashes
 from clipart.session import Session
+from clipart.settings import Settings
+from clipart.surroundings import as_needed, mind_forks
+from clipart.values import sized
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,10 +60,10 @@ class Result:
 def generate(
     prompt: str,
     *,
-    preset: str | None = None,
+    preset: str | os.PathLike[str] | None = None,
     outputs: Outputs | None = None,
     consumers: Sequence[Consumer] = (),
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Result:
     """Make a picture of `prompt` and leave it, its video, recipe and log in a folder under `outputs/`.
 
@@ -68,13 +72,14 @@ def generate(
         preset: a shipped preset's name, or the path of a preset file.
         outputs: where files go; `Outputs(folder=None)` writes none.
         consumers: called with every iterate, in order.
-        settings: fields of `Recipe`; they go before the preset's.
+        settings: fields of `Recipe`; they go before the preset's. `size` is `width` and `height` in one, as
+            512, (512, 384) or "512x384"; `init` may be a PIL image; one `clip` or `no` needs no list.
 
     Raises:
         ClipartError: a setting is wrong, or the run cannot start or go on; the message says what to do.
     """
-    given = settings | {"prompt": prompt}
-    values = apply(load_preset(preset), given) if preset else given
+    given = sized(settings) | {"prompt": prompt}
+    values = apply(load_preset(os.fspath(preset)), given) if preset else given
     return run(make_recipe(values), outputs or Outputs(), consumers)
 
 
@@ -104,7 +109,7 @@ def run(
 
 
 def resume(
-    run: Path | Checkpoint,
+    run: str | os.PathLike[str] | Checkpoint,
     steps: int | None = None,
     device: str | None = None,
     consumers: Sequence[Consumer] = (),
@@ -122,7 +127,7 @@ def resume(
         ClipartError: no checkpoint can be read; or as `run`.
     """
     began = time.monotonic()
-    saved = latest(run, tell) if isinstance(run, Path) else run
+    saved = run if isinstance(run, Checkpoint) else latest(Path(run), tell)
     folder = saved.path.parents[1]
     recipe, outputs = extended(saved, steps, device), Outputs(folder=folder, **saved.outputs)
     clear_away(folder)
@@ -173,7 +178,9 @@ def _complete(
         record.rescue(last)
         raise
     stepped = time.monotonic()
-    finished = make_chain(record.recipe.chain)(last.image)
+    with as_needed():
+        finished = make_chain(record.recipe.chain)(last.image)
+    mind_forks()
     image, paths = record.complete(finished)
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
