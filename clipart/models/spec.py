@@ -56,12 +56,16 @@ class ModelSpec:
         return "file" if AT in self.name and not self.name.startswith(HUB) else "name"
 
     @property
+    def typed_path(self) -> str:
+        """The folder or file as it was typed, without `local-dir:` or the architecture before it."""
+        if self.kind == "vqgan":
+            return self.name
+        return self.name.partition(LOCAL if self.place == "folder" else AT)[2]
+
+    @property
     def path(self) -> Path:
-        """The folder or file; what is typed before it, `local-dir:` or an architecture, is left out."""
-        if self.kind == "clip":
-            mark = LOCAL if self.place == "folder" else AT
-            return Path(real_name(self.name.partition(mark)[2])).expanduser()
-        return Path(real_name(self.name)).expanduser()
+        """The folder or file."""
+        return Path(real_name(self.typed_path)).expanduser()
 
 
 def read_critic(text: str) -> ModelSpec:
