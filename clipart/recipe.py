@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from clipart import limits
 from clipart.errors import UsageError
 from clipart.fields import (
     DEVICE_PATTERN,
@@ -45,8 +46,11 @@ from clipart.fields import (
     Until,
     VqganSpec,
     knob,
+    listed,
     refusing,
+    require_allowed,
 )
+from clipart.finish.chain import enlargement
 from clipart.keeping import as_recorded, keeping
 from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
@@ -62,9 +66,18 @@ class _Schema(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    @field_validator("*")
+    @classmethod
+    def _texts_are_allowed(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name not in ("prompt", "no"):  # `parse` points at the character in these
+            require_allowed(value)
+        return value
+
     if not TYPE_CHECKING:  # or a type checker would no longer know the settings by name
 
         def __init__(self, /, **values: Any) -> None:
+            if len(values) > limits.SETTINGS:
+                raise UsageError(f"{len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
             try:
                 super().__init__(**as_recorded(sized(values)))
             except ValidationError as error:
@@ -78,9 +91,7 @@ class Stage(_Schema):
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: tuple[str, ...] = Field(
-        default=(), description="settings here that were left open when the run began"
-    )
+    left: tuple[str, ...] = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
     process: ProcessName | None = None
     canvas: CanvasName | None = None
     optimizer: OptimizerKind | None = None
@@ -108,7 +119,7 @@ class Recipe(_Schema):
     """
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
-    no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
+    no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED)
     layout: LayoutKind = knob(
         "auto",
         "Prompt",
@@ -146,6 +157,7 @@ class Recipe(_Schema):
         "CLIP that the picture is optimised for (repeatable)",
         "NAME[::WEIGHT]",
         min_length=1,
+        max_length=limits.CRITICS,
     )
     judge: JudgeSpec | None = knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
     device: str = knob(
@@ -277,13 +289,11 @@ class Recipe(_Schema):
         le=1000,
     )
 
-    stages: tuple[Stage, ...] = Field(
-        default=(), max_length=20, description="stretches with settings of their own"
-    )
+    stages: tuple[Stage, ...] = listed("stretches with settings of their own", 20)
     extras: dict[str, Extra] = Field(
         default={}, max_length=100, description="settings of parts of other packages"
     )
-    left: tuple[str, ...] = Field(default=(), description="settings that were left open when the run began")
+    left: tuple[str, ...] = listed("settings that were left open when the run began", limits.NAMES_LEFT)
 
     @field_validator("no")
     @classmethod
@@ -312,6 +322,11 @@ class Recipe(_Schema):
     def picture(self) -> str | None:
         """The picture to start from, `init` unless its strength is 0."""
         return self.init if self.init_strength > 0 else None
+
+    @property
+    def longest(self) -> int:
+        """The longer side of the finished picture, in pixels."""
+        return max(self.width, self.height) * enlargement(self.chain)
 
     @property
     def moves(self) -> bool:

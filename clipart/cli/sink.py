@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from clipart.errors import UsageError
+from clipart.notes import listen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +123,7 @@ class Invocation:
         if json and quiet:
             raise UsageError("--json and --quiet are two forms of output. Type one of them.")
         self.sink = Sink("json" if json else "quiet" if quiet else "human", not no_color)
+        listen(self.sink.note)
         return self.sink
 
 

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.errors import UsageError
-from clipart.files import atomic, require_space, require_writable, write_whole
+from clipart.files import atomic, require_space, write_whole
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import Checkpointer
-from clipart.record.files import new_folder, save_png, slug
+from clipart.record.files import new_folder, slug
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
 from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, render
 from clipart.record.trajectory import next_segment, open_trajectory
 from clipart.record.video import require_encoder
+from clipart.record.writers import require_picture, save_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -103,7 +103,7 @@ class Record:
         texts = tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
         if "picture" in self.paths:
             picture = self.paths["picture"]
-            save_png(finished, picture, texts)
+            save_picture(finished, picture, texts)
             for ending, data in leaves.items():
                 name = ending.strip(".-").partition(".")[0]
                 self.paths[name] = picture.with_name(f"{picture.stem}{ending}")
@@ -120,7 +120,7 @@ class Record:
     def rescue(self, last: Iterate) -> None:
         """Save the picture as it is, after something went wrong."""
         if "picture" in self.paths and last.step > 0:
-            save_png(last.image, self.paths["picture"])
+            save_picture(last.image, self.paths["picture"])
 
 
 def require(recipe: Recipe, outputs: Outputs) -> None:
@@ -131,10 +131,8 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     """
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
-        if outputs.file.suffix.lower() != ".png":
-            name = outputs.file.with_suffix(".png").name
-            raise UsageError(f"--output {outputs.file}: pictures are written as PNG. Type --output {name}.")
-        require_writable(outputs.file)
+        texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
+        require_picture(outputs.file, texts, recipe.longest)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:
         # A picture hardly compresses at worst; a film takes about two bits a pixel and frame; a checkpoint
