@@ -60,7 +60,7 @@ def _row(param: Any) -> Row:
 
 def print_help(command: Any, ctx: Any) -> None:
     """Print everything about a command; about the group, that is the main job and the sub-commands."""
-    screen, group = _Screen(), ctx.find_root().command
+    screen, group = _Screen(ctx), ctx.find_root().command
     job = group.commands["make"]
     if command in (group, job):
         _begin(screen, 'clipart "PROMPT" [options]')
@@ -82,7 +82,7 @@ def print_help(command: Any, ctx: Any) -> None:
 
 def print_short_help(group: Any, ctx: Any) -> None:
     """Print the short help: examples, the everyday options, the sub-commands."""
-    screen = _Screen()
+    screen = _Screen(ctx)
     _begin(screen, 'clipart "PROMPT" [options]')
     rows = {row.name: row for rows in panels(group.commands["make"].params).values() for row in rows}
     screen.heading("Everyday options")
@@ -119,10 +119,11 @@ def _print_arguments(screen: _Screen, arguments: Sequence[Any]) -> None:
 class _Screen:
     """Output of at most WIDEST columns, and the few shapes that a help screen is made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, ctx: Any) -> None:
         from clipart.cli.sink import Sink
 
-        self._sink = Sink()
+        invocation = ctx.find_root().obj
+        self._sink = invocation.for_people() if invocation else Sink()
         self.width = min(self._sink.out.width, WIDEST)
 
     def line(self, *lines: str | Sequence[tuple[str, str]], style: str = "") -> None:
