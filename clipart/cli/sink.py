@@ -36,6 +36,7 @@ class Sink:
         self.mode = mode
         self.made = False
         self._color = color
+        self._warned: set[str] = set()
         self._out, self._err = Stream(sys.stdout), Stream(sys.stderr)
 
     @cached_property
@@ -101,10 +102,13 @@ class Sink:
         if self.mode != "quiet":
             self.err.print(text, style=style, soft_wrap=True, markup=False)
 
-    def warn(self, text: str) -> None:
-        """Print a warning for people on stderr."""
+    def warn(self, text: str, once: str = "") -> None:
+        """Print a warning for people on stderr; of those with the same `once`, only the first."""
         from rich.text import Text
 
+        if once in self._warned:
+            return
+        self._warned |= {once} - {""}
         if self.mode != "quiet":
             self.err.print(Text.assemble(("warning: ", "bold yellow"), text), soft_wrap=True)
 
@@ -139,7 +143,6 @@ class Invocation:
             raise UsageError("--json and --quiet are two forms of output. Type one of them.")
         self.sink = Sink("json" if json else "quiet" if quiet else "human", not no_color)
         return self.sink
-
 
     def for_people(self) -> Sink:
         """Set the sink to what people read, as a help screen is, and return it."""

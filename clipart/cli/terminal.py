@@ -125,8 +125,8 @@ def make_console(stream: Stream, plain: bool) -> Console:
     from rich.segment import Segment
 
     class Guarded(Console):
-        @property
-        def size(self) -> ConsoleDimensions:  # type: ignore[override]
+        @property  # type: ignore[misc]
+        def size(self) -> ConsoleDimensions:
             wide, high = super().size
             return ConsoleDimensions(max(wide or USUAL[0], NARROWEST), high or USUAL[1])
 

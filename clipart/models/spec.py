@@ -15,6 +15,7 @@ A critic may have `::WEIGHT` behind it. A VQGAN is the name of an embedded one, 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,8 +60,12 @@ class ModelSpec:
         """The folder or file; what is typed before it, `local-dir:` or an architecture, is left out."""
         if self.kind == "clip":
             mark = LOCAL if self.place == "folder" else AT
-            return Path(self.name.partition(mark)[2]).expanduser()
-        return Path(self.name).expanduser()
+            return _expanded(self.name.partition(mark)[2])
+        return _expanded(self.name)
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (which has no error for a person without a home)
 
 
 def read_critic(text: str) -> ModelSpec:
