@@ -1,6 +1,6 @@
 """`clipart doctor`: what the main job needs, whether it is there, and what to do if not.
 
-Every check is a small function that yields findings; nothing here goes to the network or makes a file.
+Every check is a small function that yields findings; nothing here goes to the network or leaves a file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clipart.cli.sink import Sink
 from clipart.errors import ClipartError
-from clipart.files import free_space, size_text
+from clipart.files import free_space, require_folder, size_text
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -247,15 +247,13 @@ def parts() -> Iterator[Finding]:
 
 def folders() -> Iterator[Finding]:
     """Look at where pictures and downloaded models go, and at the room there."""
-    group = "Folders"
+    group, here = "Folders", Path.cwd()
     try:
-        here = Path.cwd()
-    except FileNotFoundError:
-        todo = "Change to another folder: cd"
-        yield Finding(group, "outputs", "fail", "the folder that you are in has been removed", todo)
+        require_folder(here / "outputs")
+    except ClipartError as error:
+        yield Finding(group, "outputs", "fail", str(error))
     else:
-        todo = "" if os.access(here, os.W_OK) else "It cannot be written to: choose another with --folder."
-        yield _room(group, "outputs", here / "outputs", todo)
+        yield _room(group, "outputs", here / "outputs", "")
     yield _own_files(group)
     yield from _downloads(group)
 

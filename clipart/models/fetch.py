@@ -79,6 +79,11 @@ class Plan:
         return sum(file.done for file in self.files)
 
     @property
+    def source(self) -> str:
+        """The page of the model on the hub that is asked, which `HF_ENDPOINT` may name."""
+        return f"{hub.endpoint()}/{self.entry.repo}"
+
+    @property
     def pickled(self) -> bool:
         """Whether the weights come as a pickle, which only torch's restricted reader opens."""
         return any(is_pickled(file.name) for file in self.files)
