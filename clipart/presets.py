@@ -21,8 +21,9 @@ from typing import Any
 from clipart import limits
 from clipart.errors import ClipartError, UsageError
 from clipart.inputs import read_bytes
+from clipart.knobs import knobs
 from clipart.near import did_you_mean
-from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
+from clipart.recipe import GROUPS, Recipe, make_recipe
 
 MAX_BYTES = limits.TOML_BYTES
 NOT_IN_PRESETS = ("prompt", "seed")

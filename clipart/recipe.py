@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -20,13 +20,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
 from clipart import limits
 from clipart.errors import UsageError
 from clipart.fields import (
     DEVICE_PATTERN,
-    TABLES,
     CanvasName,
     Chain,
     Colour,
@@ -386,30 +384,3 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
         UsageError: naming every wrong key with its allowed range, the nearest known key if unknown.
     """
     return Recipe(**values)
-
-
-def knobs() -> dict[str, FieldInfo]:
-    """Return the fields that the command line offers, in schema order.
-
-    `json_schema_extra` of each holds its panel ("group") and the unit of its value ("unit").
-    """
-    return {k: f for k, f in Recipe.model_fields.items() if isinstance(f.json_schema_extra, dict)}
-
-
-def typed_as(name: str) -> tuple[type, bool]:
-    """Return the type of what is typed for the field `name`, and whether several are typed one by one."""
-    field = Recipe.model_fields[name]
-    inner = [each for each in get_args(field.annotation) if each not in (type(None), ...)]
-    many = get_origin(field.annotation) is tuple
-    kind = next((each for each in [*inner, field.annotation] if each in (int, float, bool)), str)
-    return kind, many and not (isinstance(extra := field.json_schema_extra, dict) and extra["joined"])
-
-
-def choices(name: str) -> tuple[str, ...]:
-    """Return the values of the field `name`, by its table or its `Literal`; empty for any other."""
-    if name in TABLES:
-        return TABLES[name].names()
-    annotation = Recipe.model_fields[name].annotation
-    if getattr(annotation, "__origin__", None) is Literal:
-        return tuple(str(value) for value in get_args(annotation))
-    return ()

@@ -169,6 +169,15 @@ def _finished(session: Session, last: Iterate) -> Tensor:
     return make_chain(recipe.finish or ())(own)
 
 
+def _timings(began: float, started: float, stepped: float, record: Record) -> dict[str, float]:
+    return {
+        "start": started - began,
+        "steps": stepped - started,
+        "record": record.seconds,
+        "finish": time.monotonic() - stepped,
+    }
+
+
 def _complete(
     session: Session,
     last: Iterate,
@@ -202,11 +211,6 @@ def _complete(
         stop=last.stop,
         steps=last.step,
         seconds=time.monotonic() - began,
-        timings={
-            "start": started - began,
-            "steps": stepped - started,
-            "record": record.seconds,
-            "finish": time.monotonic() - stepped,
-        },
+        timings=_timings(began, started, stepped, record),
         first=first,
     )

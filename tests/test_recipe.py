@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from clipart.errors import UsageError
-from clipart.recipe import Recipe, knobs, make_recipe
+from clipart.knobs import knobs
+from clipart.recipe import Recipe, make_recipe
 from clipart.target import Target, parse_target
 
 

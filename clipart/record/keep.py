@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.files import atomic, require_space, write_whole
+from clipart.files import atomic, require_file_size, require_folder, require_space, write_whole
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
@@ -134,13 +134,16 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
         texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
         require_picture(outputs.file, texts, recipe.longest)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
+        require_file_size(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:
         # A picture hardly compresses at worst; a film takes about two bits a pixel and frame; a checkpoint
         # has three images and three tensors a third larger than one, and there are at most three.
         frames = min(recipe.steps, 2000) if outputs.video != "none" else 0
         states = 3 * 7 * 3 * _FLOAT * pixels if outputs.checkpoint_every else 0
-        needed = 4 * pixels * recipe.upscale**2 + pixels * frames // 4 + 500 * recipe.steps + states
-        require_space(outputs.folder, needed)
+        files = (4 * pixels * recipe.upscale**2, pixels * frames // 4, 500 * recipe.steps, states)
+        require_folder(outputs.folder)
+        require_space(outputs.folder, sum(files))
+        require_file_size(outputs.folder, max(*files[:3], states // 3))
         if outputs.video != "none":
             require_encoder()
 

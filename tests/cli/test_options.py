@@ -13,7 +13,8 @@ from clipart.cli.app import command
 from clipart.cli.options import OWN
 from clipart.cli.reading import read_outputs
 from clipart.errors import UsageError
-from clipart.recipe import knobs, make_recipe
+from clipart.knobs import knobs
+from clipart.recipe import make_recipe
 from clipart.runs import Outputs
 
 OTHERS: dict[str, Any] = {  # a value for each setting that is another than its default
