@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks a run to end well, the second ends it at once."""
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal): one asks a run to end well, a second ends it at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP: int | None = getattr(signal, "SIGHUP", None)  # not on Windows
+SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
 
 
 class Interrupts:
@@ -23,7 +24,7 @@ class Interrupts:
 
     @property
     def exit_code(self) -> int | None:
-        """130 after Ctrl-C, 143 after SIGTERM, None if there was no signal."""
+        """130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, None if there was no signal."""
         return None if self.signal is None else 128 + self.signal
 
     def stop_now(self) -> bool:
@@ -32,7 +33,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            ours = [number for number in SIGNALS if number != HANGUP or not _is_ignored(number)]
+            self._before = {number: signal.signal(number, self._handle) for number in ours}
         return self
 
     def __exit__(
@@ -45,3 +47,13 @@ class Interrupts:
         again, self.signal = self.signal is not None, number
         if again:
             raise KeyboardInterrupt
+
+
+def _is_ignored(number: int) -> bool:
+    """Say whether the process was started to go on after this signal, as by `nohup`."""
+    return signal.getsignal(number) == signal.SIG_IGN
+
+
+def signal_name(number: int | None) -> str:
+    """Return what a person calls the signal."""
+    return {signal.SIGTERM: "SIGTERM", HANGUP: "SIGHUP"}.get(number, "Ctrl-C") if number else "Ctrl-C"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
-from clipart.files import require_writable
 from clipart.pictures import on_white, open_picture
 from clipart.record.caption import font, shortened
 from clipart.record.files import save_png
+from clipart.record.folder import Folder, require_output
 from clipart.record.metadata import read_origin
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int |
     Raises:
         UsageError: a run without a picture, too many pictures, or a place that cannot be written.
     """
-    require_writable(path)
+    require_output(path)
     if not 1 <= len(runs) <= MAX_PICTURES:
         raise UsageError(f"{len(runs)} pictures: a sheet has 1 to {MAX_PICTURES}.")
     layout = arrange([_tile(run) for run in runs], columns)
@@ -64,7 +64,7 @@ def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int |
 
 def _tile(run: Path) -> Tile:
     path = run / "picture.png" if run.is_dir() else run
-    if not path.is_file():
+    if not (Folder(run).has(path.name) if run.is_dir() else path.is_file()):
         raise UsageError(f"{run}: there is no picture{' in it' if run.is_dir() else ' there'}.")
     try:
         recipe = read_origin(run if run.is_dir() else path).recipe
