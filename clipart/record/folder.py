@@ -12,10 +12,10 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from clipart.errors import ClipartError, ResourceError, UsageError
 from clipart.files import (
@@ -43,6 +43,8 @@ class Folder:
     Names are those of files in it, without a separator. What is refused or fails is a `ClipartError`: a
     `UsageError` for a link or a special file, else as `clipart.files.explain` has it.
     """
+
+    elsewhere = ELSEWHERE  # what a person can do where it cannot be written
 
     def __init__(self, path: Path, handle: int | None = None) -> None:
         self.path, self.handle = path, handle
@@ -89,14 +91,14 @@ class Folder:
         return Slot(self, name)
 
     @contextmanager
-    def explained(self, name: str, elsewhere: str = ELSEWHERE) -> Iterator[None]:
+    def explained(self, name: str) -> Iterator[None]:
         """Turn what the system says about `name` into an error for a person."""
         try:
             yield
         except OSError as error:
             if isinstance(error, FileNotFoundError) and self.is_gone:
                 raise ResourceError(f"{self.path}: this folder was removed while it was in use.") from error
-            raise explain(error, self.path / name, elsewhere) from error
+            raise explain(error, self.path / name, self.elsewhere) from error
 
     @property
     def is_gone(self) -> bool:
@@ -165,17 +167,19 @@ class Folder:
         if not self.has(name, "folder") and make:
             with self.explained(name):
                 os.mkdir(self._at(name), dir_fd=self.handle)
-        if self.handle is None:
-            return Folder(self.path / name)
-        with self.explained(name):
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            return Folder(self.path / name, os.open(name, flags, dir_fd=self.handle))
+        inner = Folder(self.path / name)
+        inner.elsewhere = self.elsewhere
+        if self.handle is not None:
+            with self.explained(name):
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+                inner.handle = os.open(name, flags, dir_fd=self.handle)
+        return inner
 
     @contextmanager
-    def atomic(self, name: str, elsewhere: str = ELSEWHERE) -> Iterator[Path]:
+    def atomic(self, name: str) -> Iterator[Path]:
         """Yield a temporary path, and make it the file `name` in the end; see `clipart.files.atomic`."""
         self.has(name)
-        with self.explained(name, elsewhere), replaced(self.reach(), name, self.handle) as temporary:
+        with self.explained(name), replaced(self.reach(), name, self.handle) as temporary:
             yield temporary
 
     def rename(self, old: str, new: str) -> None:
@@ -237,13 +241,13 @@ def output(place: Place) -> Place:
     return as_slot(place)
 
 
-def written(place: Place, elsewhere: str = ELSEWHERE) -> Any:
+def written(place: Place) -> AbstractContextManager[Path]:
     """Return a context that yields a temporary path and moves it to `place`, as `clipart.files.atomic`.
 
     A link is followed where a person named the path, and refused in the folder of a run.
     """
     place = output(place)
-    return place.folder.atomic(place.name, elsewhere) if isinstance(place, Slot) else atomic(place, elsewhere)
+    return place.folder.atomic(place.name) if isinstance(place, Slot) else atomic(place)
 
 
 def require_output(path: Path) -> None:

@@ -119,18 +119,21 @@ class Record:
     def rescue(self, image: Tensor) -> Path | None:
         """Save the picture as it is, after something went wrong, and return where; None if it could not be.
 
-        That is in its own place, else beside the folder of the run, else in the system's temporary folder.
+        That is in its own place, else beside the folder of the run, else in a new temporary folder.
         """
         if "picture" not in self.paths or self.has_picture:
             return None
         name = f"{self.folder.path.name}.png" if self.folder else self.paths["picture"].name
-        others = [self.folder.path.parent] if self.folder else []
-        for place in (self.place("picture"), *others, Path(tempfile.gettempdir())):
+        places: list[Callable[[], Place]] = [
+            lambda: self.place("picture"),
+            *([lambda: _unused(folder.path.with_name(name))] if (folder := self.folder) else []),
+            lambda: Path(tempfile.mkdtemp(prefix="clipart-")) / name,
+        ]
+        for find in places:
             with suppress(ClipartError, OSError):
-                target = _unused(place / name) if isinstance(place, Path) and place.is_dir() else place
-                save_png(image, target, self._texts())
+                save_png(image, place := find(), self._texts())
                 self.has_picture = True
-                return target.path if isinstance(target, Slot) else target
+                return place.path if isinstance(place, Slot) else place
         return None
 
 

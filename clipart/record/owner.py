@@ -27,6 +27,8 @@ _LEFT_BEHIND = re.compile(
 class RunFolder(Folder):
     """The folder of a run, that one process at a time writes a run in."""
 
+    elsewhere = "choose another disk with --folder"
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock of the folder: its file `.lock` says which process on which machine has it.
