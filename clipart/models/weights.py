@@ -33,6 +33,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     if path.suffix.lower() == SAFE:
+        require_tensors(path)
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
@@ -54,6 +55,23 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not kept:
         raise ModelError(f"{path}: no tensors in it.")
     return kept
+
+
+def require_tensors(path: Path) -> None:
+    """Check that there is a tensor in a safetensors file, by its header alone.
+
+    Raises:
+        ModelError: there is none, or it is no such file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            is_empty = not file.keys()
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not readable as safetensors ({error}).") from error
+    if is_empty:
+        raise ModelError(f"{path}: no tensors in it.")
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, field_validator
 from torch import Tensor
 
 from clipart.iterates import StopReason
@@ -19,7 +19,7 @@ Table = Annotated[dict[Short, Short], Field(max_length=100)]
 
 
 class _Outputs(BaseModel):
-    """What a run that goes on needs to know of its `Outputs`; a value that is missing has its default."""
+    """What a run that goes on needs to know of its `Outputs`; one that is missing or wrong is the default."""
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
     video: Literal["mp4", "none"] | None = None
@@ -28,6 +28,14 @@ class _Outputs(BaseModel):
     metadata: bool | None = None
     checkpoint_every: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     checkpoint_gap: Annotated[float, Field(ge=0, le=1e9)] | None = None
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_default(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return read(value)
+        except ValueError:
+            return None
 
 
 class Header(BaseModel):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipart.cli.options import Json, NoColor, Quiet, Run, option
-from clipart.cli.sink import Invocation
 
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
@@ -16,24 +15,31 @@ if TYPE_CHECKING:
     from clipart.run import Result
 
 
+Steps = Annotated[
+    int | None, option("--steps", "-n", about="steps in all, if more than before", metavar="N", min=1)
+]
+Device = Annotated[
+    str | None, option("--device", about="compute on another device than before", metavar="NAME")
+]
+Clips = Annotated[
+    list[str] | None, option("--clip", about="allow a CLIP of the run that is in a file", metavar="NAME")
+]
+Judge = Annotated[
+    str | None, option("--judge", about="allow a judge of the run that is in a file", metavar="NAME")
+]
+Vqgan = Annotated[
+    str | None, option("--vqgan", about="allow a VQGAN of the run that is in a file", metavar="FILE")
+]
+
+
 def resume(
     context: typer.Context,
     run: Run,
-    steps: Annotated[
-        int | None, option("--steps", "-n", about="steps in all, if more than before", metavar="N", min=1)
-    ] = None,
-    device: Annotated[
-        str | None, option("--device", about="compute on another device than before", metavar="NAME")
-    ] = None,
-    clip: Annotated[
-        list[str] | None, option("--clip", about="allow a CLIP of the run that is in a file", metavar="NAME")
-    ] = None,
-    judge: Annotated[
-        str | None, option("--judge", about="allow a judge of the run that is in a file", metavar="NAME")
-    ] = None,
-    vqgan: Annotated[
-        str | None, option("--vqgan", about="allow a VQGAN of the run that is in a file", metavar="FILE")
-    ] = None,
+    steps: Steps = None,
+    device: Device = None,
+    clip: Clips = None,
+    judge: Judge = None,
+    vqgan: Vqgan = None,
     json: Json = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -52,8 +58,7 @@ def resume(
     from clipart.record.checkpoint import latest, require_allowed
     from clipart.run import extended
 
-    invocation: Invocation = context.obj
-    sink = invocation.choose(json=json, quiet=quiet, no_color=no_color)
+    sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
     allowed = dict(clip=clip, judge=judge, vqgan=vqgan)  # noqa: C408 (by the names of the settings)
     saved = latest(run, sink.warn)
     require_allowed(saved, allowed)
