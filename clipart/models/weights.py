@@ -33,8 +33,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     if path.suffix.lower() == SAFE:
-        require_tensors(path)
         try:
+            require_tensors(path)
             return load_file(path)
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path}: not readable as safetensors ({error}).") from error
@@ -61,15 +61,13 @@ def require_tensors(path: Path) -> None:
     """Check that there is a tensor in a safetensors file, by its header alone.
 
     Raises:
-        ModelError: there is none, or it is no such file.
+        ModelError: there is none.
+        SafetensorError, OSError: it is no such file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(path, "pt") as file:
-            is_empty = not file.keys()
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not readable as safetensors ({error}).") from error
+    with safe_open(path, "pt") as file:
+        is_empty = not file.keys()
     if is_empty:
         raise ModelError(f"{path}: no tensors in it.")
 
