@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
+from clipart.finish import FINISHES
 from clipart.finish.chain import read_chain
 from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.process import PROCESSES
@@ -68,4 +69,8 @@ def knob(default: Any, group: str, about: str, unit: str = "", *, joined: bool =
     return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 
-TABLES: dict[str, Table[Any]] = {"canvas": CANVASES, "process": PROCESSES}  # of fields that name a part
+TABLES: dict[str, Table[Any]] = {
+    "canvas": CANVASES,
+    "process": PROCESSES,
+    "finish": FINISHES,
+}  # what fields name

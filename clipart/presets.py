@@ -113,9 +113,7 @@ def foreign_presets() -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for point in sorted(entry_points(group="clipart.presets"), key=lambda point: point.name):
-        with suppress(
-            ImportError, AttributeError, ValueError
-        ):  # of a package that is broken; the doctor says so
+        with suppress(ImportError, AttributeError, ValueError):  # the package is broken
             spec = find_spec(point.module)
             for folder in (spec.submodule_search_locations or []) if spec else []:
                 found = _files(Path(folder)) | found

@@ -113,7 +113,7 @@ class Recipe(_Schema):
     finish: Chain = knob(
         ("clean",),
         "Picture",
-        "finish steps, joined by commas: clean, flat, upscale:2, none",
+        "finish steps, joined by commas, or none",
         joined=True,
     )
     upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
