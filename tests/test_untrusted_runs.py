@@ -182,6 +182,20 @@ def test_what_cannot_be_used_gives_way_to_the_one_before(left: Path, what: str) 
     assert "step-0000002" in told[0]
 
 
+def test_a_file_that_is_too_large_is_not_loaded(left: Path) -> None:
+    path = checkpoints(left / "checkpoints")[-1]
+    bound = checkpoint.MAX_BASE_BYTES + checkpoint.MAX_PIXEL_BYTES * 40 * 40
+    with safe_open(path, "pt") as whole:
+        marks = whole.metadata()
+    tensor = {"dtype": "U8", "shape": [bound], "data_offsets": [0, bound]}
+    head = json.dumps({"__metadata__": marks, "a": tensor}).encode()
+    with path.open("wb") as file:  # a file with a hole: it takes no room on the disk
+        file.write(len(head).to_bytes(8, "little") + head)
+        file.truncate(8 + len(head) + bound)
+    with pytest.raises(ClipartError, match="larger than"):
+        load(path)
+
+
 def test_a_folder_in_the_way_is_said_and_the_picture_kept(left: Path) -> None:
     spoil(checkpoints(left / "checkpoints")[-1], "folder")
     with pytest.raises(
@@ -256,6 +270,19 @@ def test_a_full_disk_leaves_the_finished_picture(
         assert picture.size == (80, 80)  # it went through the finish
     assert read_origin(folder / "picture.png").recipe.prompt == "apple:: tart::"
     assert latest(folder).step == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux")
+def test_a_folder_that_is_moved_on_the_way_keeps_its_run(settings: Settings, tmp_path: Path) -> None:
+    def move(it: Iterate) -> None:
+        if it.step == 2:
+            next((tmp_path / "out").iterdir()).rename(tmp_path / "moved")
+
+    outputs = Outputs(folder=tmp_path / "out", **OUTPUTS | {"video": "mp4", "video_seconds": 0.2})
+    result = run(make_recipe(settings), outputs, [move])
+    assert {path.parent for path in result.paths.values()} == {tmp_path / "moved"}
+    assert all(path.is_file() for path in result.paths.values())
+    assert resume(tmp_path / "moved").steps == 6
 
 
 @pytest.mark.skipif(os.name != "posix", reason="open files are removed")

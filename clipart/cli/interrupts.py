@@ -14,12 +14,16 @@ SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if 
 class Interrupts:
     """While entered, the first signal makes `stop_now()` true, and the second raises KeyboardInterrupt.
 
+    SIGHUP asks as the others do, but is no second signal: where a terminal is closed, kernel, shell and
+    session manager each send one, and a SIGTERM beside it.
+
     Python runs the handler between two instructions of the main thread, perhaps in the midst of drawing
     the bar, so it only takes note; whoever polls says so.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._asked = False  # by another signal than SIGHUP
         self._before: dict[int, Any] = {}
 
     @property
@@ -44,7 +48,8 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        again, self.signal = self.signal is not None, number
+        again, self.signal = self._asked and number != HANGUP, number
+        self._asked = self._asked or number != HANGUP
         if again:
             raise KeyboardInterrupt
 

@@ -28,6 +28,7 @@ from torch import Tensor
 from clipart.canvas import CANVASES
 from clipart.canvas.pixel import PixelCanvas
 from clipart.errors import ClipartError, UsageError
+from clipart.files import size_text
 from clipart.iterates import StopReason
 from clipart.models.needed import FILES
 from clipart.models.spec import read_critic
@@ -46,6 +47,8 @@ KEPT = 2
 GAP = 5.0  # seconds from one checkpoint to the next, at least
 PATIENCE = 60.0  # seconds after which one is written even if few steps were taken
 SHARE = 0.005  # of a run's time that goes into checkpoints, at most
+MAX_BASE_BYTES = 2**30  # of a file, besides
+MAX_PIXEL_BYTES = 1024  # for each pixel of the picture: 256 numbers
 _NAME = re.compile(r"step-(\d{7})\.safetensors")
 _RUN = re.compile(r"^# Run ([0-9a-f]{32})\b", re.MULTILINE)
 _HEAD = 4096  # bytes of a recipe.toml in which the id of its run is looked for
@@ -246,10 +249,12 @@ def load(place: Place) -> Checkpoint:
             found = file.metadata() or {}
             values = json.loads(found[KEY])
             _require_known(path, values)
+            header = Header.model_validate(values)
+            recipe = make_recipe(header.recipe)
+            _require_small(slot, recipe)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        header = Header.model_validate(values)
         is_ours = require_whole(found, tensors, is_stamped=header.format >= 4)
-        return _checkpoint(path, header, tensors, is_ours)
+        return _checkpoint(path, header, recipe, tensors, is_ours)
     except _WRONG as error:
         reason = str(error).replace("\n", "; ")[:300]
         raise ClipartError(f"{path}: a checkpoint that cannot be read ({reason}).") from error
@@ -271,11 +276,19 @@ def _require_known(path: Path, values: dict[str, Any]) -> None:
         )
 
 
-def _checkpoint(path: Path, header: Header, tensors: dict[str, Tensor], is_ours: bool) -> Checkpoint:
+def _require_small(slot: Slot, recipe: Recipe) -> None:
+    """Refuse a file that is larger than any state of `recipe`, before its tensors are read."""
+    most = MAX_BASE_BYTES + MAX_PIXEL_BYTES * recipe.width * recipe.height
+    if slot.reach.stat().st_size > most:
+        raise ValueError(f"it is larger than {size_text(most)}, which no run of this size needs")
+
+
+def _checkpoint(
+    path: Path, header: Header, recipe: Recipe, tensors: dict[str, Tensor], is_ours: bool
+) -> Checkpoint:
     for name, value in tensors.items():
         if value.is_floating_point() and bool(torch.isnan(value).any()):
             raise ValueError(f"NaN in {name[:80]}")
-    recipe = make_recipe(header.recipe)
     if header.format == 2:
         tensors = _of_2(tensors, recipe.at(max(1, header.step)))
     return Checkpoint(

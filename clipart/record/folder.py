@@ -12,7 +12,7 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -104,6 +104,16 @@ class Folder:
     def is_gone(self) -> bool:
         """Whether the folder was removed since it was opened."""
         return self.handle is not None and os.fstat(self.handle).st_nlink == 0
+
+    def now_at(self) -> Path:
+        """Return its path as it is now: where the folder was moved, if the system knows (Linux)."""
+        if self.handle is not None:
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(self.handle), self.path.stat()):
+                    return self.path
+            with suppress(OSError):
+                return (_HANDLES / str(self.handle)).readlink()
+        return self.path
 
     def names(self) -> list[str]:
         """Return the names of everything in it, in order."""

@@ -114,6 +114,8 @@ class Record:
             film = Film(self.outputs.fps, self.outputs.video_seconds, ease=ease)
             trajectory = open_trajectory(self.folder or self.paths["video"].parent)
             render(trajectory, self.place("video"), film, finished, texts)
+        if self.folder is not None and (place := self.folder.now_at()) != self.folder.path:
+            _name(self, place)
         return to_pil(finished), self.paths
 
     def rescue(self, image: Tensor) -> Path | None:

@@ -64,6 +64,18 @@ def test_two_signals_end_it_at_once(numbers: tuple[int, ...], fake: FakeRun, cap
 
 
 @pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGHUP,) * 3, (signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM)]
+)
+def test_a_closed_terminal_says_so_more_than_once(
+    numbers: tuple[int, ...], fake: FakeRun, capsys: Any
+) -> None:
+    fake.during = send(*numbers)
+    assert main(["apple", "--seed", "7", "-q"]) == 128 + numbers[-1]
+    assert capsys.readouterr().out == f"{PICTURE}\n"
+
+
+@pytest.mark.usefixtures("_own_handlers")
 def test_a_run_under_nohup_goes_on(fake: FakeRun, capsys: Any) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     fake.during = send(signal.SIGHUP)
