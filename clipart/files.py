@@ -70,7 +70,10 @@ def replaced(folder: Path, name: str, handle: int | None = None) -> Iterator[Pat
         if hold(claim) is None:  # a system without such locks may not move a file that is open
             os.close(claim)
             claim = None
+        mode = (folder / temporary).stat().st_mode
         yield folder / temporary
+        if (folder / temporary).stat().st_mode != mode:  # safetensors makes its own, for the owner only
+            (folder / temporary).chmod(mode)
         _sync(folder / temporary)
         os.replace(at(temporary), at(name), src_dir_fd=handle, dst_dir_fd=handle)
         if os.name == "posix":
@@ -199,6 +202,55 @@ def require_writable(path: Path) -> None:
         raise ResourceError(f"{path}: the folder {folder} is read-only to you. Choose another place.")
     if final.exists() and not os.access(final, os.W_OK):
         raise ResourceError(f"{path}: this file exists and is read-only. Choose another name.")
+
+
+def require_folder(folder: Path) -> None:
+    """Check that folders, and files in them, can be made in `folder`, which need not exist yet.
+
+    One of each is made, in the nearest folder that exists, and removed.
+
+    Raises:
+        UsageError: it is a file, or in one.
+        ResourceError: it is read-only, or what is made there may not be written (umask).
+        ClipartError: anything else that the system says against it.
+    """
+    there = _existing(folder)
+    if not there.is_dir():
+        raise UsageError(f"{folder}: {there} is a file, not a folder. Choose another place with --folder.")
+    made = there / f".clipart-{secrets.token_hex(4)}"
+    try:
+        made.mkdir()
+        try:
+            (made / "file").touch()
+        except PermissionError as error:
+            if made.stat().st_mode & 0o300 == 0o300:
+                raise
+            words = f"{folder}: folders that you make may not be written by you. Type first: umask 022"
+            raise ResourceError(words) from error
+        finally:
+            made.chmod(0o700)
+            (made / "file").unlink(missing_ok=True)
+            made.rmdir()
+    except OSError as error:
+        raise explain(error, folder, "choose another place with --folder") from error
+
+
+def require_file_size(path: Path, largest: int) -> None:
+    """Check that a file of `largest` bytes may be written.
+
+    Raises:
+        ResourceError: the system's limit for a file is lower.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if resource.RLIM_INFINITY != limit < largest:
+        raise ResourceError(
+            f"{path}: the system allows files of {size_text(limit)}, and {size_text(largest)} may be needed. "
+            "Type first: ulimit -f unlimited"
+        )
 
 
 def require_space(path: Path, needed: int, elsewhere: str = "choose another place") -> None:

@@ -26,7 +26,7 @@ from clipart.record.checkpoint import checkpoints, latest, load
 from clipart.record.header import KEY, stamped
 from clipart.record.log import read_log
 from clipart.record.metadata import read_origin
-from clipart.run import Outputs, generate, resume, run
+from clipart.runs import Outputs, generate, resume, run
 
 Settings = dict[str, Any]
 OUTPUTS: Settings = {"video": "none", "checkpoint_every": 1, "checkpoint_gap": 0.0}

@@ -15,7 +15,7 @@ from clipart.cli.summary import Trace, done_event, summarise
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
     from clipart.recipe import Recipe
-    from clipart.run import Result
+    from clipart.runs import Result
 
     Consumer = Callable[[Iterate], None]
     Job = Callable[[Recipe, list[Consumer], Callable[[], bool], Callable[[int, int], None]], Result]
@@ -51,7 +51,7 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
     command = again(result)
     sink.event("done", **done_event(result, code, command))
     sink.show(*summarise(result, command, signal_name(interrupts.signal), trace.line(sink.out.encoding)))
-    sink.brief(str(result.paths["picture"]))
+    sink.brief(result.paths["picture"])
     if result.stop == "diverged":
         sink.error(DIVERGED, "run", code)
     raise typer.Exit(code)
@@ -59,7 +59,7 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
 
 def _load(sink: Sink, recipe: Recipe, interrupts: Interrupts) -> Recipe:
     """Import what a run needs, which takes seconds, and say with which values it begins."""
-    import clipart.run  # noqa: F401 (torch and all)
+    import clipart.runs  # noqa: F401 (torch and all)
 
     if interrupts.stop_now():
         raise KeyboardInterrupt

@@ -30,7 +30,7 @@ Kind = Literal["file", "folder", "link", "special"]
 CHECKPOINTS = "checkpoints"
 # Every name that clipart gives in the folder of a run.
 _OURS = re.compile(
-    r"picture\.png|video\.(mp4|webm|gif|apng|webp)|recipe\.toml|log\.jsonl|plot\.(svg|png)|\.lock|checkpoints"
+    r"picture[\w.-]*\.\w+|video\.(mp4|webm|gif|apng|webp)|recipe\.toml|log\.jsonl|plot\.(svg|png)|\.lock|checkpoints"
     r"|trajectory(-\d{1,6})?(\.part)?\.mkv"
 )
 _SEES_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.errors import ClipartError, UsageError
-from clipart.files import require_space
+from clipart.errors import ClipartError
+from clipart.files import require_file_size, require_folder, require_space
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import Checkpointer
-from clipart.record.files import new_folder, save_png, slug
-from clipart.record.folder import Place, Slot, require_output
+from clipart.record.files import new_folder, slug
+from clipart.record.folder import Place, Slot, written
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
 from clipart.record.owner import RunFolder, resume_command
@@ -27,6 +28,7 @@ from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, render
 from clipart.record.trajectory import next_segment, open_trajectory
 from clipart.record.video import require_encoder
+from clipart.record.writers import require_picture, save_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,6 +60,25 @@ class Outputs:
     metadata: bool = True
     checkpoint_every: int = 50
     checkpoint_gap: float = 5.0
+
+    if TYPE_CHECKING:  # a path may be given as text too, and is a Path from then on
+
+        def __init__(
+            self,
+            folder: str | os.PathLike[str] | None = ...,
+            file: str | os.PathLike[str] | None = ...,
+            video: str = ...,
+            fps: int = ...,
+            video_seconds: float = ...,
+            metadata: bool = ...,
+            checkpoint_every: int = ...,
+            checkpoint_gap: float = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name in ("folder", "file"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(path))
 
     def kept(self) -> dict[str, Any]:
         """Return what a run that goes on needs to know of them."""
@@ -101,12 +122,17 @@ class Record:
     def _texts(self) -> dict[str, str]:
         return tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
 
-    def complete(self, finished: Tensor) -> tuple[Image, dict[str, Path]]:
-        """Write the picture `finished`, (3, H, W) RGB in [0, 1], and the video that ends on it."""
+    def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
+        """Write the picture `finished`, (3, H, W) RGB in [0, 1], what lies beside it, and the video."""
         texts = self._texts()
         if "picture" in self.paths:
-            save_png(finished, self.place("picture"), texts)
+            save_picture(finished, self.place("picture"), texts)
             self.has_picture = True
+            for ending, data in leaves.items():
+                name, picture = ending.strip(".-").partition(".")[0], self.paths["picture"]
+                self.paths[name] = picture.with_name(f"{picture.stem}{ending}")
+                with written(self.place(name)) as temporary:
+                    temporary.write_bytes(data)
         if "video" in self.paths:
             if self.recorder is not None:
                 self.recorder.close()
@@ -133,7 +159,7 @@ class Record:
         ]
         for find in places:
             with suppress(ClipartError, OSError):
-                save_png(image, place := find(), self._texts())
+                save_picture(image, place := find(), self._texts())
                 self.has_picture = True
                 return place.path if isinstance(place, Slot) else place
         return None
@@ -153,18 +179,19 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     """
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
-        if outputs.file.suffix.lower() != ".png":
-            name = outputs.file.with_suffix(".png").name
-            raise UsageError(f"--output {outputs.file}: pictures are written as PNG. Type --output {name}.")
-        require_output(outputs.file)
+        texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
+        require_picture(outputs.file, texts, recipe.longest)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
+        require_file_size(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:
         # A picture hardly compresses at worst; a film takes about two bits a pixel and frame; a checkpoint
         # has three images and three tensors a third larger than one, and there are at most three.
         frames = min(recipe.steps, 2000) if outputs.video != "none" else 0
         states = 3 * 7 * 3 * _FLOAT * pixels if outputs.checkpoint_every else 0
-        needed = 4 * pixels * recipe.upscale**2 + pixels * frames // 4 + 500 * recipe.steps + states
-        require_space(outputs.folder, needed)
+        files = (4 * pixels * recipe.upscale**2, pixels * frames // 4, 500 * recipe.steps, states)
+        require_folder(outputs.folder)
+        require_space(outputs.folder, sum(files))
+        require_file_size(outputs.folder, max(*files[:3], states // 3))
         if outputs.video != "none":
             require_encoder()
 

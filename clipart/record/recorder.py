@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from clipart.errors import ClipartError
+from clipart.record.films import protocol_free
 from clipart.record.folder import Place, as_slot
 from clipart.record.video import STEPS_PER_SECOND, film_size, plain_errors, set_colours, to_frame
 
@@ -65,7 +66,8 @@ class Recorder:
         self._part.folder.make(self._part.name)
         # One cluster a frame, each given to the system at once: a killed process leaves all but the last few.
         options = {"flush_packets": "1", "cluster_time_limit": "1"}
-        self._container = av.open(str(self._part.reach), "w", format="matroska", options=options)
+        name = protocol_free(self._part.reach)
+        self._container = av.open(name, "w", format="matroska", options=options)
         self._stream = self._container.add_stream("libx264", STEPS_PER_SECOND, options=_RECORD)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv444p"

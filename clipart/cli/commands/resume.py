@@ -12,7 +12,7 @@ from clipart.cli.options import Json, NoColor, Quiet, Run, option
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
     from clipart.recipe import Recipe
-    from clipart.run import Result
+    from clipart.runs import Result
 
 
 Steps = Annotated[
@@ -56,7 +56,7 @@ def resume(
     from clipart.cli.drive import drive
     from clipart.cli.summary import again
     from clipart.record.checkpoint import latest, require_allowed
-    from clipart.run import extended
+    from clipart.runs import extended
 
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
     allowed = dict(clip=clip, judge=judge, vqgan=vqgan)  # noqa: C408 (by the names of the settings)
@@ -67,7 +67,7 @@ def resume(
     def job(
         _: Recipe, consumers: list[Consumer], stop_now: Callable[[], bool], __: Callable[[int, int], None]
     ) -> Result:
-        from clipart.run import resume as go_on
+        from clipart.runs import resume as go_on
 
         return go_on(saved, steps, device, consumers, stop_now, sink.warn, allowed)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from clipart.errors import ClipartError, UsageError
 from clipart.finish.chain import make_chain
@@ -22,9 +23,13 @@ from clipart.record.keep import Consumer, Outputs, Record, begin, go_on_in, new_
 from clipart.record.metadata import model_hashes, require_harmless
 from clipart.record.owner import RunFolder
 from clipart.session import Session
+from clipart.settings import Settings
+from clipart.surroundings import as_needed, mind_forks
+from clipart.values import sized
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
 __all__ = ["Consumer", "Outputs", "Result", "generate", "resume", "run"]
 
@@ -58,10 +63,10 @@ class Result:
 def generate(
     prompt: str,
     *,
-    preset: str | None = None,
+    preset: str | os.PathLike[str] | None = None,
     outputs: Outputs | None = None,
     consumers: Sequence[Consumer] = (),
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Result:
     """Make a picture of `prompt` and leave it, its video, recipe and log in a folder under `outputs/`.
 
@@ -70,13 +75,14 @@ def generate(
         preset: a shipped preset's name, or the path of a preset file.
         outputs: where files go; `Outputs(folder=None)` writes none.
         consumers: called with every iterate, in order.
-        settings: fields of `Recipe`; they go before the preset's.
+        settings: fields of `Recipe`; they go before the preset's. `size` is `width` and `height` in one, as
+            512, (512, 384) or "512x384"; `init` may be a PIL image; one `clip` or `no` needs no list.
 
     Raises:
         ClipartError: a setting is wrong, or the run cannot start or go on; the message says what to do.
     """
-    given = settings | {"prompt": prompt}
-    recipe = make_recipe(apply(load_preset(preset), given) if preset else given)
+    given = sized(settings) | {"prompt": prompt}
+    recipe = make_recipe(apply(load_preset(os.fspath(preset)), given) if preset else given)
     require_harmless(recipe, given)
     return run(recipe, outputs or Outputs(), consumers)
 
@@ -103,11 +109,11 @@ def run(
     first = next(iterates)
     with ExitStack() as stack:
         record = begin(session, outputs, stack)
-        return _complete(first, iterates, record, consumers, began)
+        return _complete(session, first, iterates, record, consumers, began)
 
 
 def resume(
-    run: Path | Checkpoint,
+    run: str | os.PathLike[str] | Checkpoint,
     steps: int | None = None,
     device: str | None = None,
     consumers: Sequence[Consumer] = (),
@@ -128,26 +134,28 @@ def resume(
     """
     began = time.monotonic()
     with ExitStack() as stack:
-        folder = stack.enter_context(RunFolder.open(run if isinstance(run, Path) else run.path.parents[1]))
+        place = run.path.parents[1] if isinstance(run, Checkpoint) else Path(run)
+        folder = stack.enter_context(RunFolder.open(place))
         stack.enter_context(folder.held())
-        saved = latest(folder, tell) if isinstance(run, Path) else require_newest(run, folder)
+        saved = require_newest(run, folder) if isinstance(run, Checkpoint) else latest(folder, tell)
         require_allowed(saved, allowed or {})
         recipe = extended(saved, steps, device)
         folder.clear_away()
-        record, iterates = _take_up(saved, recipe, folder, stop_now, tell, stack)
-        return _complete(next(iterates), iterates, record, consumers, began)
+        session = restore(saved, recipe)
+        record, iterates = _take_up(saved, session, folder, stop_now, tell, stack)
+        return _complete(session, next(iterates), iterates, record, consumers, began)
 
 
 def _take_up(
     saved: Checkpoint,
-    recipe: Recipe,
+    session: Session,
     folder: RunFolder,
     stop_now: Callable[[], bool],
     tell: Callable[[str], None],
     stack: ExitStack,
 ) -> tuple[Record, Iterator[Iterate]]:
     """Return what `saved` goes on to write, and its iterates; of a run that has ended, the last one."""
-    session = restore(saved, recipe)
+    recipe = session.recipe
     models = model_hashes(recipe)
     for notice in saved.notices(session.device, models):
         tell(notice)
@@ -175,7 +183,26 @@ def extended(saved: Checkpoint, steps: int | None = None, device: str | None = N
     return recipe.with_(**{name: value for name, value in changes.items() if value is not None})
 
 
+def _finished(session: Session, last: Iterate) -> Tensor:
+    """Return the finished picture, (3, H, W); a canvas that renders itself larger is not enlarged."""
+    recipe = session.recipe
+    own = session.final(recipe.upscale)
+    if own is None:
+        return make_chain(recipe.chain)(last.image)
+    return make_chain(recipe.finish or ())(own)
+
+
+def _timings(began: float, started: float, stepped: float, record: Record) -> dict[str, float]:
+    return {
+        "start": started - began,
+        "steps": stepped - started,
+        "record": record.seconds,
+        "finish": time.monotonic() - stepped,
+    }
+
+
 def _complete(
+    session: Session,
     last: Iterate,
     iterates: Iterable[Iterate],
     record: Record,
@@ -190,10 +217,12 @@ def _complete(
             for consume in (*record.consumers, *consumers):
                 consume(it)
         stepped = time.monotonic()
-        finished = make_chain(record.recipe.chain)(last.image)
-        image, paths = record.complete(finished)
+        with as_needed():
+            finished, leaves = _finished(session, last), session.leaves(session.recipe.upscale)
+        mind_forks()
+        image, paths = record.complete(finished, leaves)
     except BaseException as error:
-        _rescue(last, record, error)
+        _rescue(session, last, record, error)
         raise
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
@@ -204,23 +233,18 @@ def _complete(
         stop=last.stop,
         steps=last.step,
         seconds=time.monotonic() - began,
-        timings={
-            "start": started - began,
-            "steps": stepped - started,
-            "record": record.seconds,
-            "finish": time.monotonic() - stepped,
-        },
+        timings=_timings(began, started, stepped, record),
         first=first,
     )
 
 
-def _rescue(last: Iterate, record: Record, error: BaseException) -> None:
+def _rescue(session: Session, last: Iterate, record: Record, error: BaseException) -> None:
     """Save the picture as `last` has it, cleaned up if there is the time, and let `error` say where."""
     if last.step == 0:
         return
     image = last.image
     if isinstance(error, ClipartError):
-        with suppress(Exception):
-            image = make_chain(record.recipe.chain)(image)
+        with suppress(Exception), as_needed():
+            image = _finished(session, last)
     if (path := record.rescue(image)) and isinstance(error, ClipartError):
         error.args = (f"{error}\nThe picture of step {last.step} is in {path}",)
