@@ -34,6 +34,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     if path.suffix.lower() == SAFE:
         try:
+            require_tensors(path)
             return load_file(path)
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path}: not readable as safetensors ({error}).") from error
@@ -54,6 +55,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not kept:
         raise ModelError(f"{path}: no tensors in it.")
     return kept
+
+
+def require_tensors(path: Path) -> None:
+    """Check that there is a tensor in a safetensors file, by its header alone.
+
+    Raises:
+        ModelError: there is none.
+        SafetensorError, OSError: it is no such file.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        is_empty = not file.keys()
+    if is_empty:
+        raise ModelError(f"{path}: no tensors in it.")
 
 
 def _reason(error: Exception) -> str:
