@@ -24,12 +24,12 @@ from pydantic.fields import FieldInfo
 
 from clipart.errors import UsageError
 from clipart.fields import (
-    DEVICE_PATTERN,
     TABLES,
     CanvasName,
     Chain,
     Colour,
     Critic,
+    DeviceName,
     Distance,
     Extra,
     JudgeSpec,
@@ -131,9 +131,7 @@ class Recipe(_Schema):
         min_length=1,
     )
     judge: JudgeSpec | None = knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
-    device: str = knob(
-        "auto", "Model", "where to compute: auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN
-    )
+    device: DeviceName = knob("auto", "Model", "where to compute: auto, cpu, mps, cuda or cuda:N")
     precision: Precision = knob("auto", "Model", "number format of the CLIP")
     distance: Distance = knob("auto", "Model", "distance from a view to a text")
 

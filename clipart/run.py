@@ -169,8 +169,10 @@ def _complete(
         for last in iterates:
             for consume in (*record.consumers, *consumers):
                 consume(last)
-    except BaseException:
+    except BaseException as error:
         record.rescue(last)
+        for line in record.kept(last):
+            error.add_note(line)
         raise
     stepped = time.monotonic()
     finished = make_chain(record.recipe.chain)(last.image)

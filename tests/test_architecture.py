@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "clipart"
 # `__init__` of a package of parts: it has their names, and loads none.
 FLOORS = [
     {"errors"},
-    {"files", "pictures", "near"},
+    {"files", "pictures", "near", "meanings"},
     {"rng", "prompt", "prompt_error", "device", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
     {"finish"},

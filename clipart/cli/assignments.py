@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, get_origin
 
 from clipart.errors import UsageError
-from clipart.near import did_you_mean
+from clipart.meanings import setting_meant
 from clipart.recipe import Recipe, Stage, knobs
 
 STAGES, EXTRAS = "stages", "extras"
@@ -84,7 +84,7 @@ def _known(typed: str, names: Iterable[str], whole: str) -> str:
     if name == "prompt":
         raise UsageError('--set prompt: the prompt is typed by itself: clipart "PROMPT"')
     if name not in names:
-        hint = did_you_mean(name, names) or " `clipart --help` lists the settings."
+        hint = setting_meant(name, names) or " `clipart --help` lists the settings."
         raise UsageError(f"--set {whole}: no such setting.{hint}")
     return name
 

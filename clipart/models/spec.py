@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipart.errors import UsageError
-from clipart.models.registry import HUB, entries
+from clipart.models.registry import HUB, canonical, entries
 
 LOCAL = "local-dir:"
 AT = "@"
@@ -83,7 +83,7 @@ def read_critic(text: str) -> ModelSpec:
         raise UsageError(
             f"--clip {text}: a weight is a number above 0. Type for example --clip {name or 'NAME'}::0.5."
         )
-    return ModelSpec(name, weight=value)
+    return ModelSpec(canonical(name), weight=value)
 
 
 def read_judge(text: str) -> ModelSpec:
@@ -97,7 +97,7 @@ def read_judge(text: str) -> ModelSpec:
         raise UsageError(
             f"--judge {text}: one model judges, without a weight. Type --judge {name or 'NAME'}."
         )
-    return ModelSpec(name)
+    return ModelSpec(canonical(name))
 
 
 def read_vqgan(text: str) -> ModelSpec:

@@ -154,6 +154,11 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*.safetensors") if _NAME.fullmatch(path.name))
 
 
+def step_of(checkpoint: Path) -> int:
+    """Return the step that the name of a checkpoint says."""
+    return int(checkpoint.stem.removeprefix("step-"))
+
+
 def clear_away(folder: Path) -> None:
     """Remove what a killed process had begun to write in a run's folder."""
     begun = [path for path in folder.iterdir() if _LEFT_BEHIND.fullmatch(path.name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
-from clipart.record.checkpoint import Checkpointer
+from clipart.record.checkpoint import FOLDER, Checkpointer, checkpoints, step_of
 from clipart.record.files import new_folder, save_png, slug
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
@@ -96,6 +97,21 @@ class Record:
         """Save the picture as it is, after something went wrong."""
         if "picture" in self.paths and last.step > 0:
             save_png(last.image, self.paths["picture"])
+
+    def kept(self, last: Iterate) -> list[str]:
+        """Return in words what is there of a run that ended on its way, and how to go on."""
+        lines = []
+        if "picture" in self.paths and self.paths["picture"].is_file():
+            lines.append(f"The picture of step {last.step} is in {self.paths['picture']}")
+        if "log" in self.paths:
+            folder = self.paths["log"].parent
+            saved = checkpoints(folder / FOLDER)
+            if saved:
+                command = shlex.join(["clipart", "resume", str(folder)])
+                lines.append(f"Everything up to step {step_of(saved[-1])} is saved. Go on: {command}")
+            else:
+                lines.append("No checkpoint is written yet, so the run cannot go on.")
+        return lines
 
 
 def require(recipe: Recipe, outputs: Outputs) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipart.cli.options import Json, NoColor, Quiet, Run, option
+from clipart.cli.options import Json, NoColor, Quiet, Run, folder_of_run, option
 from clipart.cli.sink import Invocation
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ def resume(
 
     invocation: Invocation = context.obj
     sink = invocation.choose(json=json, quiet=quiet, no_color=no_color)
+    run = folder_of_run(run)
     saved = latest(run, sink.warn)
     recipe = extended(saved, steps, device)
+    if steps is not None and steps < saved.recipe.steps:
+        sink.note(f"the run was to have {saved.recipe.steps} steps, and now ends at {steps}")
 
     def job(
         _: Recipe, consumers: list[Consumer], stop_now: Callable[[], bool], __: Callable[[int, int], None]
