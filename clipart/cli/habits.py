@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
+
+from clipart.errors import shell_word
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _PIPES = re.compile(r"\s*\|\s*")
@@ -31,7 +32,7 @@ def _piped(text: str) -> str:
     parts = [part.strip() for part in _PIPES.split(text) if part.strip()]
     weighed = [_ONE_COLON.sub(r"::\1", part) for part in parts]
     meant = " ".join(part if "::" in part else f"{part}::" for part in weighed)
-    return f"`|` is text here; parts are split by `::`, with the weight behind it: {shlex.quote(meant)}"
+    return f"`|` is text here; parts are split by `::`, with the weight behind it: {shell_word(meant)}"
 
 
 def _comma(text: str) -> str:
@@ -39,7 +40,7 @@ def _comma(text: str) -> str:
     if found is None:
         return ""
     meant = _COMMA.sub(r"::\1 ", text).strip()
-    return f"`{found[1]}` is text here, since a weight is followed by a space: {shlex.quote(meant)}"
+    return f"`{found[1]}` is text here, since a weight is followed by a space: {shell_word(meant)}"
 
 
 def _bare(text: str) -> str:

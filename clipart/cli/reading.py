@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from clipart.cli.assignments import change_stages, read_set
-from clipart.errors import UsageError
+from clipart.errors import UsageError, shell_word
 from clipart.files import require_folder, require_writable
 from clipart.recipe import Recipe, knobs, make_recipe
 
@@ -81,7 +81,7 @@ def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
         raise UsageError(f'There is no prompt. Say what to draw, for example: {command} "apple:: tart::"')
     if len(words) > 1:
         joined = " ".join(words)
-        raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
+        raise UsageError(f"These are {len(words)} prompts. Put one in quotes: {command} {shell_word(joined)}")
     return words[0] if words[0] != "-" else piped_prompt(command)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clipart.errors import ModelError
-from clipart.near import did_you_mean
+from clipart.near import did_you_mean, nearest
 
 HUB = "hf-hub:"
 UNKNOWN_LICENCE = "see its page"
@@ -223,7 +223,7 @@ def unknown(name: str, more: Iterable[str] = ()) -> ModelError:
     """Return the error for a name that no model has, with the nearest names."""
     known = list(dict.fromkeys([*(entry.name for entry in entries()), *more]))
     hint = did_you_mean(name, known, 3, cutoff=0.4)
-    architectures = {each.partition("/")[0].lower() for each in known}
-    if _REPO.fullmatch(name) and name.partition("/")[0].lower() not in architectures:
+    architectures = {each.partition("/")[0] for each in known}
+    if _REPO.fullmatch(name) and not nearest(name.partition("/")[0], architectures):
         hint = f" For a repository of the hub type {HUB}{name}."
     return ModelError(f"{name}: no such model.{hint} `clipart models` lists those with names.")

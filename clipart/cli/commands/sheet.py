@@ -11,6 +11,7 @@ from clipart.cli.options import Force, Json, NoColor, Quiet, option
 from clipart.cli.overwrite import mind_the_file
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+FONTS = "On Debian and Ubuntu: apt install fonts-noto-cjk fonts-symbola"
 Runs = Annotated[
     list[Path],
     typer.Argument(metavar="RUN...", help="folders of runs, or pictures", show_default=False),
@@ -45,7 +46,8 @@ def sheet(
         for run in runs:
             if run not in with_picture:
                 sink.note(f"{run}: no picture{' in it' if run.is_dir() else ''}; left out")
-    make_sheet(with_picture or runs, path, size, columns)
+    if not make_sheet(with_picture or runs, path, size, columns):
+        sink.warn(f"some letters of the captions are boxes: no font here has them. {FONTS}")
     sink.event("sheet", path=path, pictures=len(with_picture))
     sink.file(path)
 
