@@ -14,12 +14,12 @@ from clipart.cli.advice import advice
 from clipart.cli.habits import habits
 from clipart.cli.options import recipe_options
 from clipart.errors import shell_word
-from clipart.iterates import Check, Reading
+from clipart.iterates import Check, Iterate, Reading
 from clipart.meanings import INSTEAD, MEANT
 from clipart.models.registry import canonical, unknown
 from clipart.prompt import parse
 from clipart.recipe import make_recipe
-from clipart.run import Result
+from clipart.run import Outputs, Result, run
 
 
 class Terminal(io.StringIO):
@@ -218,3 +218,24 @@ def test_commands_in_hints_do_only_what_they_say() -> None:
     assert [shell_word(each) for each in ("a", "a b", "x; touch y #", "$(x) y", "it's", "`x` y")] == [
         "a", '"a b"', '"x; touch y #"', "'$(x) y'", "'it'\"'\"'s'", "'`x` y'",
     ]  # fmt: skip
+
+
+def test_a_run_stopped_at_once_says_how_to_go_on_and_is_found_by_its_picture(
+    settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(it: Iterate) -> None:
+        if it.step == 4:
+            raise KeyboardInterrupt
+
+    outputs = Outputs(folder=tmp_path, video="none", checkpoint_every=2, checkpoint_gap=0)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(make_recipe(settings), outputs, [stop])
+    (picture,) = tmp_path.glob("*/picture.png")
+    notes = "\n".join(caught.value.__notes__)
+    assert f"The picture of step 4 is in {picture}" in notes
+    assert "up to step 4 is saved" in notes
+    assert f"clipart resume {shell_word(picture.parent)}" in notes
+    assert main(["resume", str(picture), "--steps", "5"]) == 0
+    out, err = capsys.readouterr()
+    assert "the run was to have 6 steps, and now ends at 5" in err
+    assert "all 5 steps are done" in out
