@@ -32,7 +32,7 @@ from clipart.recipe import Recipe, make_recipe
 from clipart.record import files
 from clipart.record.checkpoint import checkpoints, latest
 from clipart.record.trajectory import open_trajectory, segments
-from clipart.run import Outputs, resume, run
+from clipart.runs import Outputs, resume, run
 
 OUTPUTS: dict[str, Any] = {"video_seconds": 0.5, "checkpoint_every": 1, "checkpoint_gap": 0.0}
 LOST = 3  # frames of the trajectory that a killed process had not handed to the system yet

@@ -62,8 +62,8 @@ from clipart.recipe import Recipe, make_recipe
 from clipart.record.files import save_png, slug
 from clipart.record.metadata import model_hashes, read_origin
 from clipart.record.sheet import make_sheet
-from clipart.run import Outputs
-from clipart.run import run as make_picture
+from clipart.runs import Outputs
+from clipart.runs import run as make_picture
 
 HERE = Path(__file__).resolve().parent
 PROMPTS, REAL = HERE / "prompts.toml", HERE.parent / "training" / "data"

@@ -20,7 +20,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from clipart.recipe import make_recipe
-from clipart.run import Outputs, run
+from clipart.runs import Outputs, run
 steps, folder = int(sys.argv[1]), Path(sys.argv[2])
 recipe = make_recipe({"prompt": "apple:: tart::", "seed": 1, "steps": steps, "width": 96, "height": 96, "views": 2})
 def look(it):

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from clipart.loop import iterate
     from clipart.prompt import Part, Prompt, parse
     from clipart.recipe import Recipe, Stage
-    from clipart.run import Outputs, Result, generate, resume, run
+    from clipart.runs import Outputs, Result, generate, resume, run
+    from clipart.settings import Settings
 
 _HOMES = {
     "clipart.errors": ("ClipartError", "DivergedError", "ModelError", "ResourceError", "UsageError"),
@@ -28,8 +31,10 @@ _HOMES = {
     "clipart.loop": ("iterate",),
     "clipart.prompt": ("Part", "Prompt", "parse"),
     "clipart.recipe": ("Recipe", "Stage"),
-    "clipart.run": ("Outputs", "Result", "generate", "resume", "run"),
+    "clipart.runs": ("Outputs", "Result", "generate", "resume", "run"),
+    "clipart.settings": ("Settings",),
 }
+_NEED_TORCH = ("clipart.loop", "clipart.runs")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -45,6 +50,7 @@ __all__ = [
     "Recipe",
     "ResourceError",
     "Result",
+    "Settings",
     "Stage",
     "UsageError",
     "generate",
@@ -63,8 +69,18 @@ except PackageNotFoundError:  # run from a checkout that is not installed
 def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that `import clipart` stays light."""
     if name in _HOME:
+        if _HOME[name] in _NEED_TORCH and "torch" not in sys.modules:
+            _say_that_it_takes_a_while()
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'clipart' has no attribute {name!r}")
+
+
+def _say_that_it_takes_a_while() -> None:
+    """Log that torch is being loaded; at a Python prompt or in a notebook, say it too."""
+    text = "clipart: loading torch, which takes a few seconds"
+    logging.getLogger("clipart").info(text)
+    if (hasattr(sys, "ps1") or "ipykernel" in sys.modules) and sys.stderr is not None:
+        sys.stderr.write(f"{text}\n")
 
 
 def __dir__() -> list[str]:

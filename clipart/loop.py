@@ -11,6 +11,7 @@ from clipart.process.base import Step
 from clipart.recipe import Recipe
 from clipart.session import Session
 from clipart.starts import choose_start
+from clipart.surroundings import stepping
 
 
 def iterate(recipe: Recipe) -> Iterator[Iterate]:
@@ -32,12 +33,20 @@ def go_on(
     """Take `session` from where it is to its end, yielding it as it is and after every step.
 
     `stop_now` is asked after every step; `trying` is told which start is tried, and of how many, where there
-    are several. Between two steps the session's state may be saved.
+    are several. Between two steps the session's state may be saved, and torch's own
+    settings are as they were.
     """
-    recipe, began = session.recipe, time.monotonic() - session.seconds
+    return stepping(_steps(session, stop_now, trying))
+
+
+def _steps(
+    session: Session, stop_now: Callable[[], bool], trying: Callable[[int, int], None]
+) -> Iterator[Iterate]:
+    recipe = session.recipe
+    began = time.monotonic() - session.seconds if session.step else session.born
     taken = Step({}, 0.0)
     if session.step == 0:
-        choose_start(session, stop_now, trying)
+        choose_start(session, stop_now, trying, began)
     check = session.check()
     yield _iterate(session, taken, check, None)
 
@@ -53,6 +62,8 @@ def go_on(
 
         stop = stop or _out_of_budget(session) or ("interrupted" if stop_now() else None)
         if stop or step % recipe.check_every == 0:
+            if stop == "seconds":
+                session.show_at_once()
             check = session.check()
             if recipe.until and check.reached(recipe.until):
                 stop = "score"

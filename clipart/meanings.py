@@ -52,7 +52,7 @@ _INSTEAD = {
     "transparent transparency alpha rgba no-background": (
         "Pictures have no transparency; --paper sets the colour of the background."
     ),
-    "palette colors colours num-colors colour-count posterize quantize": (
+    "num-colors num-colours color-count colour-count posterize quantize flat": (
         "--finish flat, or --preset poster, prints a picture in few flat colours."
     ),
     "count num number n-images images batch batch-count num-images how-many samples repeat": (

@@ -173,7 +173,7 @@ def test_toys_run_from_the_command_line_in_stages_and_go_on_and_are_replayed(
 
 @pytest.mark.usefixtures("toys", "few_words")
 def test_an_interrupted_toy_goes_on_to_the_bit(settings: dict[str, object], tmp_path: Path) -> None:
-    from clipart.run import Outputs, resume, run
+    from clipart.runs import Outputs, resume, run
 
     recipe = make_recipe(settings | {"canvas": "bands", "process": "nudge", "finish": "darken", "starts": 1})
     outputs = Outputs(folder=tmp_path / "whole", video="none")

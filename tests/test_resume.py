@@ -25,7 +25,7 @@ from clipart.record.checkpoint import checkpoints, latest
 from clipart.record.log import read_log
 from clipart.record.metadata import read_origin
 from clipart.record.trajectory import open_trajectory, segments
-from clipart.run import Outputs, resume, run
+from clipart.runs import Outputs, resume, run
 
 Settings = dict[str, Any]
 OUTPUTS: Settings = {"video": "none", "checkpoint_every": 1, "checkpoint_gap": 0.0}

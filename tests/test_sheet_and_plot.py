@@ -189,7 +189,7 @@ def test_what_has_no_picture_is_left_out_with_a_note(
 
 def test_letters_that_no_font_has() -> None:
     assert not lacking(["apple", "яблоко", "tarte à l’orange"])
-    assert lacking(["\U0010abcd"])
+    assert lacking(["\U00012000"])
 
 
 def test_a_sparkline() -> None:

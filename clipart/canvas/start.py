@@ -10,23 +10,35 @@ from PIL import Image, ImageColor, ImageOps
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from clipart.given import MARK, recall
+from clipart.keeping import shows
 from clipart.pictures import from_pil, on_white, open_picture
 from clipart.recipe import Recipe
+from clipart.text import real_name
 
 
 def make_start(recipe: Recipe, generator: torch.Generator) -> Tensor:
     """Return the canvas before the first step, (1, 3, height, width) float32 RGB in [0, 1], on the CPU.
 
     Static of contrast `static` and grain `grain` lies on paper of colour `paper`; a picture in `init` is
-    mixed over it with weight `init_strength`.
+    mixed over it, the more of it the larger `init_strength`.
     """
     noise = static(recipe.height, recipe.width, recipe.grain, generator)
     start = paper_colour(recipe) + recipe.static * noise
-    if recipe.init is not None:
-        start = torch.lerp(
-            start, load_picture(recipe.init, recipe.height, recipe.width), recipe.init_strength
-        )
+    if recipe.picture is not None:
+        weight = shows(recipe.init_strength) if recipe.keep else recipe.init_strength
+        start = torch.lerp(start, load_picture(recipe.picture, recipe.height, recipe.width), weight)
     return start.clamp(0, 1)
+
+
+def make_kept(recipe: Recipe, like: Tensor) -> Tensor | None:
+    """Return the picture that the run keeps to, (1, 3, height, width) in [0, 1]; None where there is none.
+
+    It lies on `like`'s device.
+    """
+    if recipe.picture is None or not recipe.keep or recipe.moves:
+        return None
+    return load_picture(recipe.picture, recipe.height, recipe.width).to(like)
 
 
 def paper_colour(recipe: Recipe) -> Tensor:
@@ -52,10 +64,11 @@ def static(height: int, width: int, grain: float, generator: torch.Generator) ->
 def load_picture(path: str, height: int, width: int) -> Tensor:
     """Read a picture, turn it upright, cut it to the aspect asked for: (1, 3, height, width) in [0, 1].
 
-    Transparent pictures are laid on white.
+    `path` is as a recipe keeps it. Transparent pictures are laid on white.
 
     Raises:
-        UsageError: as `clipart.pictures.open_picture`.
+        UsageError: as `clipart.pictures.open_picture`, or as `clipart.given.recall`.
     """
-    picture = on_white(open_picture(Path(path), "--init"))
+    given = recall(path) if path.startswith(MARK) else open_picture(Path(real_name(path)), "--init")
+    picture = on_white(given)
     return from_pil(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))[None].contiguous()

@@ -10,7 +10,7 @@ from clipart.errors import shell_word
 
 if TYPE_CHECKING:
     from clipart.iterates import Reading
-    from clipart.run import Result
+    from clipart.runs import Result
 
 UNSURE = 0.1  # a match below which the judge does not know the thing
 COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6}

@@ -16,7 +16,7 @@ from clipart.cli.summary import Trace, done_event, summarise
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
     from clipart.recipe import Recipe
-    from clipart.run import Result
+    from clipart.runs import Result
 
     Consumer = Callable[[Iterate], None]
     Job = Callable[[Recipe, list[Consumer], Callable[[], bool], Callable[[int, int], None]], Result]
@@ -61,7 +61,7 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
 
 def _load(sink: Sink, recipe: Recipe, interrupts: Interrupts) -> Recipe:
     """Import what a run needs, which takes seconds, and say with which values it begins."""
-    import clipart.run  # noqa: F401 (torch and all)
+    import clipart.runs  # noqa: F401 (torch and all)
 
     if interrupts.stop_now():
         raise KeyboardInterrupt

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
-from clipart.recipe import GROUPS, choices, knobs, typed_as
+from clipart.knobs import choices, knobs, typed_as
+from clipart.recipe import GROUPS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -82,7 +83,7 @@ SET = "any setting (repeatable); a stage's: stages.NAME.KEY"
 SIZE = "width x height in pixels, or one number for both"
 FILM = "film of the run: mp4 or none"
 FILM_SECONDS = "length of the film in seconds"
-# Options that are no field of the recipe. The defaults shown are those of `clipart.run.Outputs`, with which
+# Options that are no field of the recipe. The defaults shown are those of `clipart.runs.Outputs`, with which
 # tests compare them: importing it here would make the help slow.
 OWN: dict[str, Any] = {
     "preset": own(

@@ -14,7 +14,8 @@ from typing import Any
 from clipart.cli.assignments import change_stages, read_set
 from clipart.errors import UsageError, shell_word
 from clipart.files import require_folder, require_writable
-from clipart.recipe import Recipe, knobs, make_recipe
+from clipart.knobs import knobs
+from clipart.recipe import Recipe, make_recipe
 
 MOST_PIPED = 40_000  # bytes of a prompt; 10,000 characters have no more
 
@@ -138,7 +139,7 @@ def bounds(name: str) -> tuple[Any, Any]:
 
 
 def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
-    """Return where the run's files go, as arguments of `clipart.run.Outputs`.
+    """Return where the run's files go, as arguments of `clipart.runs.Outputs`.
 
     Raises:
         UsageError: options contradict each other, or a folder does not exist.

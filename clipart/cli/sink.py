@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clipart.cli.terminal import Stream, make_console
 from clipart.errors import UsageError
+from clipart.notes import listen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +143,7 @@ class Invocation:
         if json and quiet:
             raise UsageError("--json and --quiet are two forms of output. Type one of them.")
         self.sink = Sink("json" if json else "quiet" if quiet else "human", not no_color)
+        listen(self.sink.note)
         return self.sink
 
     def for_people(self) -> Sink:

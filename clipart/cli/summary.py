@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from clipart.iterates import Iterate
     from clipart.recipe import Recipe
-    from clipart.run import Result
+    from clipart.runs import Result
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 

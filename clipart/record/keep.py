@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -10,20 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.errors import UsageError
-from clipart.files import atomic, require_file_size, require_folder, require_space, require_writable
+from clipart.files import atomic, require_file_size, require_folder, require_space, write_whole
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import FOLDER, Checkpointer, checkpoints, step_of
-from clipart.record.files import new_folder, save_png, slug
+from clipart.record.files import new_folder, slug
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
 from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, render
 from clipart.record.trajectory import next_segment, open_trajectory
 from clipart.record.video import require_encoder
+from clipart.record.writers import require_picture, save_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,6 +57,25 @@ class Outputs:
     checkpoint_every: int = 50
     checkpoint_gap: float = 5.0
 
+    if TYPE_CHECKING:  # a path may be given as text too, and is a Path from then on
+
+        def __init__(
+            self,
+            folder: str | os.PathLike[str] | None = ...,
+            file: str | os.PathLike[str] | None = ...,
+            video: str = ...,
+            fps: int = ...,
+            video_seconds: float = ...,
+            metadata: bool = ...,
+            checkpoint_every: int = ...,
+            checkpoint_gap: float = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name in ("folder", "file"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(path))
+
     def kept(self) -> dict[str, Any]:
         """Return what a run that goes on needs to know of them."""
         names = ("video", "fps", "video_seconds", "metadata", "checkpoint_every", "checkpoint_gap")
@@ -79,11 +99,16 @@ class Record:
         """Seconds spent on trajectory and checkpoints so far."""
         return sum(each.seconds for each in (self.recorder, self.checkpointer) if each is not None)
 
-    def complete(self, finished: Tensor) -> tuple[Image, dict[str, Path]]:
-        """Write the picture `finished`, (3, H, W) RGB in [0, 1], and the video that ends on it."""
+    def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
+        """Write the picture `finished`, (3, H, W) RGB in [0, 1], what lies beside it, and the video."""
         texts = tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
         if "picture" in self.paths:
-            save_png(finished, self.paths["picture"], texts)
+            picture = self.paths["picture"]
+            save_picture(finished, picture, texts)
+            for ending, data in leaves.items():
+                name = ending.strip(".-").partition(".")[0]
+                self.paths[name] = picture.with_name(f"{picture.stem}{ending}")
+                write_whole(self.paths[name], data)
         if "video" in self.paths:
             if self.recorder is not None:
                 self.recorder.close()
@@ -96,7 +121,7 @@ class Record:
     def rescue(self, last: Iterate) -> None:
         """Save the picture as it is, after something went wrong."""
         if "picture" in self.paths and last.step > 0:
-            save_png(last.image, self.paths["picture"])
+            save_picture(last.image, self.paths["picture"])
 
     def kept(self, last: Iterate) -> list[str]:
         """Return in words what is there of a run that ended on its way, and how to go on."""
@@ -122,10 +147,8 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     """
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
-        if outputs.file.suffix.lower() != ".png":
-            name = outputs.file.with_suffix(".png").name
-            raise UsageError(f"--output {outputs.file}: pictures are written as PNG. Type --output {name}.")
-        require_writable(outputs.file)
+        texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
+        require_picture(outputs.file, texts, recipe.longest)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
         require_file_size(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:

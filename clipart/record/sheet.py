@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
-from clipart.files import require_writable
 from clipart.pictures import on_white, open_picture
 from clipart.record.caption import font, lacking, shortened
-from clipart.record.files import save_png
 from clipart.record.metadata import read_origin
+from clipart.record.writers import require_picture, save_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,7 +46,7 @@ class Layout:
 
 
 def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int | None = None) -> bool:
-    """Write a sheet of the pictures of `runs`, folders or files, to `path` as PNG.
+    """Write a sheet of the pictures of `runs`, folders or files, to `path`, in the format of its suffix.
 
     Returns False if a caption has letters that are in no font here, and that are boxes.
 
@@ -57,11 +56,11 @@ def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int |
     Raises:
         UsageError: a run without a picture, too many pictures, or a place that cannot be written.
     """
-    require_writable(path)
+    require_picture(path)
     if not 1 <= len(runs) <= MAX_PICTURES:
         raise UsageError(f"{len(runs)} pictures: a sheet has 1 to {MAX_PICTURES}.")
     layout = arrange([_tile(run) for run in runs], columns)
-    save_png(_draw(layout, size), path)
+    save_picture(_draw(layout, size), path)
     return not lacking(tile.words for row in layout.rows for tile in row if tile)
 
 

@@ -9,7 +9,7 @@ from fake_run import FakeRun
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     run = FakeRun()
-    monkeypatch.setattr("clipart.run.run", run)
+    monkeypatch.setattr("clipart.runs.run", run)
     monkeypatch.setattr("clipart.cli.downloads.fetch_named", lambda sink, names: None)
     return run
 

@@ -14,7 +14,7 @@ import torch
 
 from clipart.cli import main
 from clipart.iterates import Check, Iterate, Reading
-from clipart.run import Result
+from clipart.runs import Result
 
 ROOT = Path(__file__).parents[2]
 PICTURE = Path("outputs/2030-01-01-apple-7/picture.png")
@@ -22,7 +22,7 @@ MAIN = "import sys; from clipart.cli import main; sys.exit(main())"
 
 
 class FakeRun:
-    """Stands in for `clipart.run.run`: three looks of the judge, one step apart, and no file."""
+    """Stands in for `clipart.runs.run`: three looks of the judge, one step apart, and no file."""
 
     def __init__(self) -> None:
         self.recipe: Any = None

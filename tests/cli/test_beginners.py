@@ -19,7 +19,7 @@ from clipart.meanings import INSTEAD, MEANT
 from clipart.models.registry import canonical, unknown
 from clipart.prompt import parse
 from clipart.recipe import make_recipe
-from clipart.run import Outputs, Result, run
+from clipart.runs import Outputs, Result, run
 
 
 class Terminal(io.StringIO):
@@ -125,7 +125,7 @@ def test_the_words_of_others_are_of_settings_that_there_are() -> None:
     ("typed", "says"),
     [
         ("--transparent", "no transparency; --paper"),
-        ("--palette=8", "--finish flat"),
+        ("--num-colors=8", "--finish flat"),
         ("--count", "one picture"),
         ("--iterations", "Did you mean --steps?"),
         ("--negative_prompt", "Did you mean --no?"),

@@ -8,11 +8,11 @@ from itertools import pairwise
 import pytest
 from fake_run import ROOT, python
 
-import clipart.run
+import clipart.runs
 from clipart.cli import main
 from clipart.cli.app import COMMANDS, command
 from clipart.cli.help import COLUMN, EVERYDAY
-from clipart.recipe import knobs
+from clipart.knobs import knobs
 
 
 def test_help_loads_nothing_heavy() -> None:

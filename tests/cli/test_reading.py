@@ -10,7 +10,7 @@ from fake_run import FakeRun
 from clipart.cli import main
 from clipart.presets import Preset, dump_recipe
 from clipart.recipe import make_recipe
-from clipart.run import Outputs
+from clipart.runs import Outputs
 
 
 def test_a_default_gives_way_to_a_preset_and_a_preset_to_an_option(

@@ -20,7 +20,7 @@ from clipart.near import nearest
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
     from clipart.recipe import Recipe
-    from clipart.run import Result
+    from clipart.runs import Result
 
 
 @takes(words=Words, **recipe_options())
@@ -44,7 +44,7 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
         stop_now: Callable[[], bool],
         trying: Callable[[int, int], None],
     ) -> Result:
-        from clipart.run import Outputs, run
+        from clipart.runs import Outputs, run
 
         return run(settled, Outputs(**outputs), consumers, stop_now, trying)
 

@@ -10,8 +10,8 @@ import typer
 from clipart.cli.habits import habits
 from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
+from clipart.knobs import knobs
 from clipart.models.registry import default
-from clipart.recipe import knobs
 
 if TYPE_CHECKING:
     from rich.text import Text

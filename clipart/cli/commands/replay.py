@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
     from clipart.recipe import Recipe
     from clipart.record.metadata import Origin
-    from clipart.run import Result
+    from clipart.runs import Result
 
 Source = Annotated[
     list[str] | None,
@@ -49,7 +49,7 @@ def replay(context: typer.Context, words: list[str] | None, **given: Any) -> Non
         stop_now: Callable[[], bool],
         trying: Callable[[int, int], None],
     ) -> Result:
-        from clipart.run import Outputs, run
+        from clipart.runs import Outputs, run
 
         warn_of_differences(sink, origin, settled)
         return run(settled, Outputs(**outputs), consumers, stop_now, trying)

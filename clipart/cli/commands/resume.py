@@ -13,7 +13,7 @@ from clipart.cli.sink import Invocation
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
     from clipart.recipe import Recipe
-    from clipart.run import Result
+    from clipart.runs import Result
 
 
 def resume(
@@ -37,7 +37,7 @@ def resume(
     from clipart.cli.drive import drive
     from clipart.cli.summary import again
     from clipart.record.checkpoint import latest
-    from clipart.run import extended
+    from clipart.runs import extended
 
     invocation: Invocation = context.obj
     sink = invocation.choose(json=json, quiet=quiet, no_color=no_color)
@@ -50,7 +50,7 @@ def resume(
     def job(
         _: Recipe, consumers: list[Consumer], stop_now: Callable[[], bool], __: Callable[[int, int], None]
     ) -> Result:
-        from clipart.run import resume as go_on
+        from clipart.runs import resume as go_on
 
         return go_on(saved, steps, device, consumers, stop_now, sink.warn)
 

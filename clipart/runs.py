@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from clipart.errors import UsageError
 from clipart.finish.chain import make_chain
@@ -20,9 +21,13 @@ from clipart.record.checkpoint import Checkpoint, clear_away, latest, restore
 from clipart.record.keep import Consumer, Outputs, Record, begin, go_on_in, reopen, require
 from clipart.record.metadata import model_hashes
 from clipart.session import Session
+from clipart.settings import Settings
+from clipart.surroundings import as_needed, mind_forks
+from clipart.values import sized
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
 __all__ = ["Consumer", "Outputs", "Result", "generate", "resume", "run"]
 
@@ -56,10 +61,10 @@ class Result:
 def generate(
     prompt: str,
     *,
-    preset: str | None = None,
+    preset: str | os.PathLike[str] | None = None,
     outputs: Outputs | None = None,
     consumers: Sequence[Consumer] = (),
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Result:
     """Make a picture of `prompt` and leave it, its video, recipe and log in a folder under `outputs/`.
 
@@ -68,13 +73,14 @@ def generate(
         preset: a shipped preset's name, or the path of a preset file.
         outputs: where files go; `Outputs(folder=None)` writes none.
         consumers: called with every iterate, in order.
-        settings: fields of `Recipe`; they go before the preset's.
+        settings: fields of `Recipe`; they go before the preset's. `size` is `width` and `height` in one, as
+            512, (512, 384) or "512x384"; `init` may be a PIL image; one `clip` or `no` needs no list.
 
     Raises:
         ClipartError: a setting is wrong, or the run cannot start or go on; the message says what to do.
     """
-    given = settings | {"prompt": prompt}
-    values = apply(load_preset(preset), given) if preset else given
+    given = sized(settings) | {"prompt": prompt}
+    values = apply(load_preset(os.fspath(preset)), given) if preset else given
     return run(make_recipe(values), outputs or Outputs(), consumers)
 
 
@@ -100,11 +106,11 @@ def run(
     first = next(iterates)
     with ExitStack() as stack:
         record = begin(session, outputs, stack)
-        return _complete(first, iterates, record, consumers, began)
+        return _complete(session, first, iterates, record, consumers, began)
 
 
 def resume(
-    run: Path | Checkpoint,
+    run: str | os.PathLike[str] | Checkpoint,
     steps: int | None = None,
     device: str | None = None,
     consumers: Sequence[Consumer] = (),
@@ -122,7 +128,7 @@ def resume(
         ClipartError: no checkpoint can be read; or as `run`.
     """
     began = time.monotonic()
-    saved = latest(run, tell) if isinstance(run, Path) else run
+    saved = run if isinstance(run, Checkpoint) else latest(Path(run), tell)
     folder = saved.path.parents[1]
     recipe, outputs = extended(saved, steps, device), Outputs(folder=folder, **saved.outputs)
     clear_away(folder)
@@ -138,7 +144,7 @@ def resume(
             record = reopen(folder, recipe, outputs, models)
         else:
             record = go_on_in(folder, session, outputs, models, stack)
-        return _complete(first, iterates, record, consumers, began)
+        return _complete(session, first, iterates, record, consumers, began)
 
 
 def extended(saved: Checkpoint, steps: int | None = None, device: str | None = None) -> Recipe:
@@ -154,7 +160,26 @@ def extended(saved: Checkpoint, steps: int | None = None, device: str | None = N
     return recipe.with_(**{name: value for name, value in changes.items() if value is not None})
 
 
+def _finished(session: Session, last: Iterate) -> Tensor:
+    """Return the finished picture, (3, H, W); a canvas that renders itself larger is not enlarged."""
+    recipe = session.recipe
+    own = session.final(recipe.upscale)
+    if own is None:
+        return make_chain(recipe.chain)(last.image)
+    return make_chain(recipe.finish or ())(own)
+
+
+def _timings(began: float, started: float, stepped: float, record: Record) -> dict[str, float]:
+    return {
+        "start": started - began,
+        "steps": stepped - started,
+        "record": record.seconds,
+        "finish": time.monotonic() - stepped,
+    }
+
+
 def _complete(
+    session: Session,
     last: Iterate,
     iterates: Iterable[Iterate],
     record: Record,
@@ -175,8 +200,10 @@ def _complete(
             error.add_note(line)
         raise
     stepped = time.monotonic()
-    finished = make_chain(record.recipe.chain)(last.image)
-    image, paths = record.complete(finished)
+    with as_needed():
+        finished, leaves = _finished(session, last), session.leaves(session.recipe.upscale)
+    mind_forks()
+    image, paths = record.complete(finished, leaves)
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
         image=image,
@@ -186,11 +213,6 @@ def _complete(
         stop=last.stop,
         steps=last.step,
         seconds=time.monotonic() - began,
-        timings={
-            "start": started - began,
-            "steps": stepped - started,
-            "record": record.seconds,
-            "finish": time.monotonic() - stepped,
-        },
+        timings=_timings(began, started, stepped, record),
         first=first,
     )

@@ -1,0 +1,82 @@
+"""The settings of a recipe as keywords, for type checkers. Made by docs/make_settings.py from the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from clipart.models.spec import ModelSpec
+    from clipart.recipe import Stage
+    from clipart.target import Target
+
+
+class Settings(TypedDict, total=False):
+    """Keywords of `clipart.generate`: the fields of `clipart.Recipe`, and `size` for `width` and `height`."""
+
+    size: int | str | tuple[int, int]
+    no: str | Sequence[str]
+    layout: Literal["auto", "apart", "blend"]
+    width: int
+    height: int
+    seed: int | None
+    init: str | PathLike[str] | Image | None
+    init_strength: float
+    paper: str
+    static: float
+    starts: int | None
+    grain: float
+    finish: str | Sequence[str]
+    upscale: int
+    steps: int
+    until: str | float | Target | None
+    seconds: float | None
+    check_every: int
+    clip: str | ModelSpec | Sequence[str | ModelSpec]
+    judge: str | ModelSpec | None
+    device: str
+    precision: Literal["auto", "float32", "bfloat16"]
+    distance: Literal["auto", "contrast", "cosine", "spherical"]
+    process: str
+    canvas: str
+    vqgan: str | PathLike[str] | ModelSpec | None
+    codes: float
+    pull: float
+    shapes: int
+    colour: Literal["decorrelated", "rgb"]
+    falloff: float
+    scale: float | None
+    zoom: float
+    spin: float
+    pan_x: float
+    pan_y: float
+    optimizer: Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
+    lr: float
+    momentum: float
+    schedule: Literal["constant", "cosine", "linear"]
+    warmup: float
+    ema: float
+    low_pass: float
+    views: int
+    chunk: int
+    overview: float
+    detail: float
+    largest: float
+    shift: float
+    rotate: float
+    perspective: float
+    flip: float
+    jitter: float
+    noise: float
+    erase: float
+    tv: float
+    range: float
+    saturation: float
+    ink: float
+    margin: float
+    keep: float | None
+    stages: Sequence[Stage | Mapping[str, Any]]
+    extras: Mapping[str, bool | int | float | str]
