@@ -5,6 +5,22 @@ A message names the culprit, the allowed range, and what to type next.
 
 from __future__ import annotations
 
+import re
+import shlex
+
+
+def shell_word(text: object) -> str:
+    """Return `text` as it is typed in a shell after a command: in quotes where it needs them.
+
+    Whatever is in a file's name or a prompt, a command that we print does nothing else than it says.
+    """
+    plain = str(text)
+    return (
+        f'"{plain}"'
+        if re.fullmatch(r"[^\"$`!\\\x00-\x1f]* [^\"$`!\\\x00-\x1f]*", plain)
+        else shlex.quote(plain)
+    )
+
 
 class ClipartError(Exception):
     """A run failed for a reason that a person can act on. Exit code 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ Distance = Literal["auto", "contrast", "cosine", "spherical"]
 LayoutKind = Literal["auto", "apart", "blend"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Colour = Literal["decorrelated", "rgb"]
+GPUS = ("gpu", "nvidia", "amd", "rocm", "hip", "xpu", "metal", "apple", "tpu", "vulkan", "opencl")
 DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$"
 
 
@@ -42,6 +44,20 @@ def refusing(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
             raise RefusedError(str(error)) from None
 
     return validator
+
+
+def read_device(text: str) -> str:
+    """Read the name of a device, whether this machine has it or not.
+
+    Raises:
+        UsageError: it is none; of words that others have for a GPU, it says ours.
+    """
+    if not re.fullmatch(DEVICE_PATTERN, text):
+        hint = " For a GPU of NVIDIA's or AMD's type cuda, for Apple's mps." if text.lower() in GPUS else ""
+        raise UsageError(
+            f"--device {text[:40]}: there is auto, cpu, mps, cuda, and cuda:0, cuda:1 and so on.{hint}"
+        )
+    return text
 
 
 def _typed(kind: type, read: Callable[[str], Any]) -> PlainValidator:
@@ -87,6 +103,7 @@ Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
 JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
 VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
 Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
+DeviceName = Annotated[str, AfterValidator(refusing(read_device))]
 Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 PictureName = Annotated[str, BeforeValidator(_picture)]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from clipart.errors import ClipartError, ResourceError, UsageError
+from clipart.errors import ClipartError, ResourceError, UsageError, shell_word
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 ELSEWHERE = "choose another place with -o"  # what a person can do where a place cannot be written
@@ -195,7 +195,9 @@ def require_writable(path: Path) -> None:
     folder = final.parent
     _refuse_special(final)
     if not folder.exists():
-        raise UsageError(f"{path}: the folder {folder} does not exist. Make it first: mkdir -p '{folder}'")
+        raise UsageError(
+            f"{path}: the folder {folder} does not exist. Make it first: mkdir -p {shell_word(folder)}"
+        )
     if not folder.is_dir():
         raise UsageError(f"{path}: {folder} is a file, not a folder. Choose another place.")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -27,14 +27,14 @@ NO_WEIGHT = -0.5  # of a part that comes from --no
 STEP = 1.1  # what one bracket multiplies or divides by
 DECIMALS = 6  # weights are rounded to this, so 1.1 * 1.1 is 1.21 and sums are exact
 
-_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_NUMBER = r"[+-]?(?:[0-9０-９]+(?:\.[0-9０-９]*)?|\.[0-9０-９]+)"
 _TOKEN = re.compile(
-    rf"""\\(?P<literal>::|[()\[\]\\])
-    | (?P<split>::)(?P<weight>{_NUMBER}(?=\s|\Z))?
+    rf"""\\(?P<literal>[:：]{{2}}|[()\[\]\\])
+    | (?P<split>[:：]{{2}})(?P<weight>{_NUMBER}(?=\s|\Z))?
     | (?P<open>[(\[])
     | (?P<close>(?::\s*(?P<factor>{_NUMBER})\s*)?(?P<bracket>[)\]]))
     | (?P<space>\s+)
-    | (?P<plain>[^\\:()\[\]\s]+|[\\:])""",
+    | (?P<plain>[^\\:：()\[\]\s]+|[\\:：])""",
     re.VERBOSE,
 )
 _PAIRS = {"(": ")", "[": "]"}
@@ -366,12 +366,12 @@ def _number(weight: float) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"[()\[\]\\]|::", r"\\\g<0>", text)
+    return re.sub(r"[()\[\]\\]|[:：]{2}", r"\\\g<0>", text)
 
 
 def _before_colon(written: str) -> str:
     """Keep a text's last colon apart from the notation's colon that follows it."""
-    return written + " " if written.endswith(":") else written
+    return written + " " if written.endswith((":", "：")) else written
 
 
 def _short(text: str, most: int = 24) -> str:

@@ -24,11 +24,11 @@ from pydantic import (
 from clipart import limits
 from clipart.errors import UsageError
 from clipart.fields import (
-    DEVICE_PATTERN,
     CanvasName,
     Chain,
     Colour,
     Critics,
+    DeviceName,
     Distance,
     Extra,
     JudgeSpec,
@@ -158,9 +158,7 @@ class Recipe(_Schema):
         max_length=limits.CRITICS,
     )
     judge: JudgeSpec | None = knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
-    device: str = knob(
-        "auto", "Model", "where to compute: auto, cpu, mps, cuda or cuda:N", pattern=DEVICE_PATTERN
-    )
+    device: DeviceName = knob("auto", "Model", "where to compute: auto, cpu, mps, cuda or cuda:N")
     precision: Precision = knob("auto", "Model", "number format of the CLIP")
     distance: Distance = knob("auto", "Model", "distance from a view to a text")
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from clipart import limits
 from clipart.fields import RefusedError
-from clipart.near import did_you_mean
+from clipart.meanings import setting_meant
 from clipart.text import allowed
 
 _LONGEST = 200  # characters of a value, or of a key
@@ -32,7 +32,7 @@ def _explain(issue: dict[str, Any], outer: type[BaseModel], inner: Mapping[str, 
     schema = inner.get(first, outer) if "stages" in outer.model_fields else outer
     name = where[-1] if schema is not outer and where else first
     if issue["type"] == "extra_forbidden":
-        hint = did_you_mean(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
+        hint = setting_meant(name, schema.model_fields, quoted=True) or " `clipart --help` lists the options."
         return f"{'.'.join(where)}: no such setting.{hint}"
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."

@@ -239,12 +239,12 @@ def _complete(
 
 
 def _rescue(session: Session, last: Iterate, record: Record, error: BaseException) -> None:
-    """Save the picture as `last` has it, cleaned up if there is the time, and let `error` say where."""
+    """Save the picture as `last` has it, cleaned up if it can be; notes of `error` say what is there."""
     if last.step == 0:
         return
     image = last.image
     if isinstance(error, ClipartError):
         with suppress(Exception), as_needed():
             image = _finished(session, last)
-    if (path := record.rescue(image)) and isinstance(error, ClipartError):
-        error.args = (f"{error}\nThe picture of step {last.step} is in {path}",)
+    for line in record.kept(last, record.rescue(image)):
+        error.add_note(line)

@@ -36,6 +36,9 @@ around a text may be left out. It may be typed several times, but not for a sett
 
 The first word is a command only if it is the name of one. To draw such a word, type `clipart make presets` or
 `clipart -- presets`. A prompt that begins with a dash is typed after two dashes: `clipart -- "-1 degrees"`.
+A single word that is one slip from a command is asked about on a terminal, and drawn where there is none.
+
+`-` in place of the prompt reads it from a pipe: `echo "a tree" | clipart -`. It is one line.
 
 ## What is written where
 
@@ -43,13 +46,21 @@ The summary is written to stdout, the progress to stderr. With `--quiet`, stdout
 stderr has nothing, unless the run fails. With `--json`, stdout has one JSON object a line, each with the key
 `event`; [json.md](json.md) has every event with its keys.
 
+`-o FILE` on a file that is there asks on a terminal. Elsewhere, and with `--json` or `--quiet`, it is refused
+without `--force`. What cannot be written is found out before a model is loaded or fetched.
+
+A stream that is closed, or whose disk is full, costs its words and never the picture. A command that only prints
+ends with 1 then. Control characters and marks that turn the direction of text are printed as `\\x1b` or `\\u202e`.
+The screens can be read down to 20 columns.
+
 No colours are used with `--no-color`, with `NO_COLOR` set, with `TERM=dumb`, or if the output is not a
 terminal. In the last two cases the progress is a line at every tenth of the run, in place of a bar.
 
 ## Stopping a run
 
 After Ctrl-C or SIGTERM the step is finished and everything is saved. The summary has the command that continues
-the run. A second Ctrl-C or SIGTERM stops at once; `clipart resume` can then continue from the last checkpoint.
+the run. A second Ctrl-C or SIGTERM stops at once, and says what is kept and how to continue.
+`clipart resume` takes the folder of a run or a file in it.
 
 | exit code | meaning |
 |---|---|

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -28,6 +28,8 @@ class Hub:
         refuse: HTTP status that every transfer gets, 0 for none.
         refuse_after_cut: what `refuse` becomes when a transfer has broken off.
         delay: seconds before a transfer begins.
+        packed: what transfers say of how they are packed, nothing if empty.
+        drip: seconds between two bytes of a transfer, 0 for all at once.
         log: what was asked for: method, path, range.
     """
 
@@ -37,6 +39,8 @@ class Hub:
     refuse: int = 0
     refuse_after_cut: int = 0
     delay: float = 0.0
+    packed: str = ""
+    drip: float = 0.0
     log: list[tuple[str, str, str]] = field(default_factory=list)
     url: str = ""
     port: int = 0
@@ -123,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self.hub.refuse, {})
             return
         begin = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        if self.hub.packed:
+            self._send(200, {"ETag": f'"{tag}"', "Content-Encoding": self.hub.packed}, data)
+            return
         about = {"ETag": f'"{tag}"', "Content-Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"}
         end = len(data)
         if self.hub.cut_at and len(data) > self.hub.cut_at[0]:
@@ -135,5 +142,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body[:most])
+        if self.command == "GET" and self.hub.drip and self.path.startswith("/cdn/"):
+            with suppress(OSError):  # the client has had enough
+                for byte in body[:most]:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(self.hub.drip)
+        elif self.command == "GET":
+            with suppress(OSError):
+                self.wfile.write(body[:most])

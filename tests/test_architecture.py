@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "clipart"
 FLOORS = [
     {"errors", "limits", "notes", "text"},
     {"inputs", "depth", "profiles"},
-    {"files", "pictures", "given", "near"},
+    {"files", "pictures", "given", "near", "meanings"},
     {"rng", "prompt", "prompt_error", "device", "surroundings", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
     {"finish"},

@@ -20,6 +20,8 @@ from clipart.files import (
     clear_orphans,
     free_space,
     locked,
+    require_file_size,
+    require_folder,
     require_space,
     require_writable,
     sha256,
@@ -220,3 +222,49 @@ def test_a_lock_keeps_others_out_and_tells_them(tmp_path: Path) -> None:
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def test_a_file_is_for_whom_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with atomic(tmp_path / "a") as temporary:  # as safetensors does
+            temporary.unlink()
+            os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
+
+
+def test_a_folder_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_folder(tmp_path / "new" / "newer")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        require_folder(tmp_path / "file" / "new")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", refuse)
+        with pytest.raises(ResourceError, match="read-only"):
+            require_folder(tmp_path)
+    before = os.umask(0o777)
+    try:
+        monkeypatch.setattr(Path, "touch", refuse)  # which it does to all but root
+        with pytest.raises(ResourceError, match="umask 022"):
+            require_folder(tmp_path)
+    finally:
+        os.umask(before)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such limit")
+def test_the_limit_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    require_file_size(Path("x"), 10**9)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1000, 1000))
+    require_file_size(Path("x"), 1000)
+    with pytest.raises(ResourceError, match=r"ulimit -f unlimited"):
+        require_file_size(Path("x"), 1001)

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from clipart.errors import ClipartError
-from clipart.models.home import cache, cached, config, home, write
+from clipart.models.home import NoHomeError, cache, cached, config, home, write
 
 
 @pytest.fixture
@@ -62,3 +63,32 @@ def test_a_place_that_cannot_be_written(user: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(ClipartError, match=r"a\.json: this place is read-only to you\. Set CLIPART_HOME to"):
         write(home() / "a.json", b"{}")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a home is found in other ways")
+def test_a_person_without_a_home_has_no_cache_and_that_is_all(
+    user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pwd
+
+    from clipart.critic.texts import encode
+    from clipart.models import ledger, registry, store
+
+    def nobody(_: object) -> None:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for folder in (home, config, cache, lambda: cached("a")):
+        with pytest.raises(NoHomeError, match="CLIPART_HOME"):
+            folder()
+    monkeypatch.setenv("CLIPART_HOME", "~/ours")
+    with pytest.raises(NoHomeError):
+        home()
+    monkeypatch.delenv("CLIPART_HOME")
+    assert ledger.read() == {}
+    assert "CLIPART_HOME" in str(store.missing(registry.find("fare4-b32")))
+    vectors = torch.nn.functional.normalize(torch.ones(100, 4), dim=1)
+    assert encode(["a"] * 100, lambda texts: vectors[: len(texts)], lambda: "x").shape == (100, 4)
+    monkeypatch.setenv("CLIPART_HOME", str(user))
+    assert home() == user

@@ -279,7 +279,23 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Text that is likely to be taken for notation, in any order.
 MARKS = ["::", ":", "\\", "(", ")", "[", "]", " ", "  ", "\n", "2", "-1", ".5", "+", "1e3", "inf"]
-MARKS += ["(a:2)", "[b]", "::3 ", "::-1", "\\::", "apple", "猫", "e\u0301", "\u200d", "\u00a0", "\x1b"]
+MARKS += [
+    "：",
+    "：：",
+    "２",
+    ".５",
+    "(a:2)",
+    "[b]",
+    "::3 ",
+    "::-1",
+    "\\::",
+    "apple",
+    "猫",
+    "e\u0301",
+    "\u200d",
+    "\u00a0",
+    "\x1b",
+]
 nasty = st.lists(st.sampled_from(MARKS) | st.text(max_size=3), max_size=24).map("".join)
 anything = nasty | st.text() | st.text(st.characters(codec=None), max_size=12)
 numbers = st.one_of(

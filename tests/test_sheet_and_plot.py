@@ -17,6 +17,7 @@ from clipart.cli.summary import BLOCKS, Trace, sparkline
 from clipart.errors import UsageError
 from clipart.iterates import Check, Iterate, Reading
 from clipart.recipe import make_recipe
+from clipart.record.caption import lacking
 from clipart.record.files import save_png
 from clipart.record.log import StepLog
 from clipart.record.metadata import Origin, tags
@@ -171,6 +172,24 @@ def test_scales_are_round_and_lines_are_short() -> None:
     short = thinned(points)
     assert (len(short), short[0], short[-1]) == (MOST_POINTS, points[0], points[-1])
     assert panels_of([]) == []
+
+
+def test_what_has_no_picture_is_left_out_with_a_note(
+    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").touch()
+    assert main(["sheet", str(pictures[0]), "empty", "notes.txt", "--size", "32", "-o", "s.png"]) == 0
+    err = capsys.readouterr().err
+    assert "empty: no picture in it; left out" in err
+    assert "notes.txt: no picture; left out" in err
+    assert main(["sheet", "empty", "--size", "32"]) == 2
+
+
+def test_letters_that_no_font_has() -> None:
+    assert not lacking(["apple", "яблоко", "tarte à l’orange"])
+    assert lacking(["\U00012000"])
 
 
 def test_a_sparkline() -> None:

@@ -19,6 +19,7 @@ from clipart.cli.downloads import fetch_named
 from clipart.cli.sink import Sink
 from clipart.errors import ModelError, ResourceError
 from clipart.models import fetch, ledger, registry, store
+from clipart.models import hub as hub_door
 from tests.hub_server import OLD_REPO, REPO, Hub, serve
 
 ROOT = Path(__file__).parents[1]
@@ -158,6 +159,85 @@ def test_a_file_that_ends_too_early_gets_no_name(hub: Hub, entry: registry.Entry
         fetch.pull(entry)
     assert hub.tag(WEIGHTS) not in blobs(entry)
     assert store.locate(entry) is None
+
+
+@pytest.mark.parametrize("how", ["more", "packed", "drip"])
+def test_an_answer_without_bounds_is_given_up(
+    how: str, hub: Hub, entry: registry.Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipart.models.hub.WINDOW", 0.2)
+    if how == "more":
+        hub.served[CONFIG] = hub.served[WEIGHTS] = hub.files[WEIGHTS] * 3
+    elif how == "packed":
+        hub.packed = "gzip"
+    else:
+        hub.drip = 0.01
+    with pytest.raises(ModelError, match=r"more than|packed|bytes a second"):
+        fetch.pull(entry)
+    assert blobs(entry) == []
+
+
+def test_what_is_announced_is_what_is_asked(hub: Hub, entry: registry.Entry) -> None:
+    plans: list[fetch.Plan] = []
+    fetch.pull(entry, fetch.Watch(plans.append))
+    assert plans[0].source == f"{hub.url}/{REPO}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "http://[::1"),
+        ("HTTPS_PROXY", "ftp://a"),
+        ("ALL_PROXY", "http://a:b"),
+        ("HF_ENDPOINT", "nonsense"),
+        ("HF_ENDPOINT", "http://[bad"),
+        ("HF_ENDPOINT", "http://\udcff"),
+        ("HF_TOKEN", "hf_é"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "abc"),
+    ],
+)
+def test_a_variable_that_the_client_cannot_read(
+    name: str, value: str, hub: Hub, entry: registry.Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert list(hub_door.wrong_variables()) == [name]
+    with pytest.raises(ModelError, match=rf"^{name}"):
+        fetch.pull(entry)
+    with hub_door.set_aside():
+        assert name not in os.environ
+    assert os.environ[name] == value
+
+
+def test_right_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"HTTPS_PROXY": "proxy:3128", "HF_ENDPOINT": "https://hf-mirror.com/x", "HF_TOKEN": "hf_abc"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert hub_door.wrong_variables() == {}
+
+
+def test_a_cache_that_may_not_be_read(
+    hub: Hub, entry: registry.Entry, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "/hf/hub")
+
+    monkeypatch.setattr("clipart.models.store.find_file", refuse)
+    with pytest.raises(ModelError, match="/hf/hub cannot be read"):
+        fetch.pull(entry)
+    assert main(["models"]) == 0
+    assert capsys.readouterr().err.count("cannot be read") == 1
+
+
+def test_a_link_out_of_the_cache_is_left_alone(hub: Hub, entry: registry.Entry, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    weights = fetch.pull(entry).weights
+    weights.unlink()
+    weights.symlink_to(victim)
+    with pytest.raises(ModelError, match="not the file that it was"):
+        store.verify(entry)
+    assert victim.read_bytes() == b"precious"
+    assert not weights.is_symlink()
 
 
 def test_wrong_content_goes_into_quarantine(hub: Hub, entry: registry.Entry) -> None:

@@ -296,6 +296,6 @@ def test_a_folder_that_is_removed_on_the_way(settings: Settings, tmp_path: Path,
     with pytest.raises(ResourceError, match="removed while it was in use") as caught:
         run(make_recipe(settings), outputs, [remove])
     (picture,) = (tmp_path / "out").iterdir()
-    assert str(caught.value).endswith(f"is in {picture}")
+    assert caught.value.__notes__[0].endswith(f"is in {picture}")
     with Image.open(picture) as opened:
         assert opened.size == (40, 40)

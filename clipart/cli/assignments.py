@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_origin
 
 from clipart.errors import UsageError
 from clipart.knobs import knobs
-from clipart.near import did_you_mean
+from clipart.meanings import setting_meant
 from clipart.recipe import Recipe, Stage
 
 STAGES, EXTRAS = "stages", "extras"
@@ -85,7 +85,7 @@ def _known(typed: str, names: Iterable[str], whole: str) -> str:
     if name == "prompt":
         raise UsageError('--set prompt: the prompt is typed by itself: clipart "PROMPT"')
     if name not in names:
-        hint = did_you_mean(name, names) or " `clipart --help` lists the settings."
+        hint = setting_meant(name, names) or " `clipart --help` lists the settings."
         raise UsageError(f"--set {whole}: no such setting.{hint}")
     return name
 

@@ -43,9 +43,10 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
             with progress_for(sink, recipe) as progress:
                 settled = _load(sink, recipe, interrupts)
                 result = job(settled, [progress, trace], stop_now, progress.trying)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             code = interrupts.exit_code or 130
-            sink.error("Stopped at once; the files of this run are not complete.", "interrupted", code)
+            kept = getattr(error, "__notes__", None) or ["Nothing was written yet."]
+            sink.error("\n".join(["Stopped at once.", *kept]), "interrupted", code)
             raise typer.Exit(code) from None
     code = interrupts.exit_code or {"interrupted": 130, "diverged": 1}.get(result.stop, 0)
     command = again(result)

@@ -11,12 +11,15 @@ from typing import Any
 import typer
 
 from clipart.errors import ClipartError
+from clipart.meanings import instead, meant
+from clipart.near import nearest
 
 KINDS = {1: "run", 2: "usage", 3: "model", 4: "resource"}
 DISK = (errno.ENOSPC, errno.EDQUOT)
 # What torch says, as a plain RuntimeError, when the CPU or Apple's GPU is out of memory.
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 LESS_MEMORY = "Try a smaller --size, or fewer views at once with --chunk 4."
+OPTION_CUTOFF = 0.65  # likeness of letters from 0 to 1; below it, two short names are like by chance
 MORE_DISK = "Make room, or choose another disk with --folder."
 
 
@@ -34,7 +37,8 @@ def explain(error: BaseException) -> Failure:
     code, message = next((code, message) for fits, code, message in TABLE if fits(error))
     exit_code = code if code is not None else int(getattr(error, "exit_code", 1))
     kind = KINDS.get(exit_code, "run") if message is not _unexpected else "unexpected"
-    return Failure(message(error), kind, exit_code)
+    notes = getattr(error, "__notes__", [])
+    return Failure("\n".join([message(error), *notes]), kind, exit_code)
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -57,11 +61,26 @@ def _usage(error: Any) -> str:
     if _is_of_the_main_job(option, error.ctx):
         name = error.ctx.command.name
         return f"`clipart {name}` has no option {option}. To draw the word, type: clipart make {name}"
-    if error.possibilities:
-        return f"No such option: {option}. Did you mean {error.possibilities[0]}?"
+    if hint := _hint(option, error.ctx):
+        return f"No such option: {option}.{hint}"
     if not option.startswith("--"):
         help_line = 'Put two dashes before a prompt that starts with one: clipart -- "-1 degrees"'
     return f"No such option: {option}.\n{help_line}"
+
+
+def _hint(option: str, context: Any) -> str:
+    """Return what may have been meant by an option: by the word, then by the letters."""
+    if not option.startswith("--"):
+        return ""
+    flags = {flag for param in context.command.params for flag in param.opts if flag.startswith("--")}
+    by_meaning = f"--{meant(option)}"
+    if by_meaning in flags:
+        return f" Did you mean {by_meaning}?"
+    if sentence := instead(option):
+        return f" {sentence}"
+    names = [flag.removeprefix("--") for flag in sorted(flags)]
+    near = nearest(option.strip("-"), names, 1, OPTION_CUTOFF)
+    return f" Did you mean --{near[0]}?" if near else ""
 
 
 def _is_of_the_main_job(option: str, context: Any) -> bool:

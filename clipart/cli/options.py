@@ -71,6 +71,13 @@ NoMetadata = Annotated[
 ]
 Force = Annotated[bool, option("--force", about="replace the file if it is there", panel="Output")]
 
+
+def folder_of_run(path: Path) -> Path:
+    """Return the folder of the run that is meant by it, or by a file in it."""
+    is_of_run = path.is_file() and (path.parent / "recipe.toml").is_file()
+    return path.parent if is_of_run else path
+
+
 PRESET = "preset to begin with: its name, or a TOML file"
 SET = "any setting (repeatable); a stage's: stages.NAME.KEY"
 SIZE = "width x height in pixels, or one number for both"

@@ -6,15 +6,18 @@ An option that is not typed is not passed on, so that a preset's value holds: de
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from clipart.cli.assignments import change_stages, read_set
-from clipart.errors import UsageError
+from clipart.errors import UsageError, shell_word
 from clipart.files import require_folder, require_writable
 from clipart.knobs import knobs
 from clipart.recipe import Recipe, make_recipe
+
+MOST_PIPED = 40_000  # bytes of a prompt; 10,000 characters have no more
 
 
 def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
@@ -85,8 +88,27 @@ def one_prompt(words: list[str] | None, command: str = "clipart") -> str:
         raise UsageError(f'There is no prompt. Say what to draw, for example: {command} "apple:: tart::"')
     if len(words) > 1:
         joined = " ".join(words)
-        raise UsageError(f'These are {len(words)} prompts. Put one in quotes: {command} "{joined}"')
-    return words[0]
+        raise UsageError(f"These are {len(words)} prompts. Put one in quotes: {command} {shell_word(joined)}")
+    return words[0] if words[0] != "-" else piped_prompt(command)
+
+
+def piped_prompt(command: str) -> str:
+    """Return the prompt that is piped in, as `-` asks for.
+
+    Raises:
+        UsageError: nothing is piped in, or more than one line.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(f"- reads the prompt from a pipe, and there is none: echo apple | {command} -")
+    data = sys.stdin.buffer.read(MOST_PIPED + 1)
+    lines = [line.strip() for line in data.decode(errors="surrogateescape").splitlines() if line.strip()]
+    if len(data) > MOST_PIPED or len(lines) != 1:
+        found = f"more than {MOST_PIPED:,} bytes" if len(data) > MOST_PIPED else f"{len(lines)} lines"
+        raise UsageError(
+            f"- reads one prompt, on one line, and there are {found}. For several, in a shell: "
+            f'while read -r line; do {command} -- "$line" < /dev/null; done < prompts.txt'
+        )
+    return lines[0]
 
 
 _SIZE = re.compile(r"(\d{1,6})(?:\s*[xX×*]\s*(\d{1,6}))?")

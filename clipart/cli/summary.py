@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipart.cli.advice import advice
 from clipart.cli.progress import Narrow, Parts, clock, percent, readings, speed
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
     rows.insert(0, ("judge", str(result.recipe.judge)))
     if trace:
         rows.insert(0, ("match", trace))
-    styles = {"picture": "bold cyan", "again": "green", "go on": "green"}
+    if hint := advice(result):
+        rows.append(("hint", hint))
+    styles = {"hint": "yellow", "picture": "bold cyan", "again": "green", "go on": "green"}
     lines = [Text.assemble((f" {n:<8} ", "dim"), (value, styles.get(n, ""))) for n, value in rows]
     return ["", Narrow(Parts(result.check, result.recipe.until)), "", *lines, ""]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clipart.errors import ModelError
-from clipart.near import did_you_mean
+from clipart.near import did_you_mean, nearest
 
 HUB = "hf-hub:"
 UNKNOWN_LICENCE = "see its page"
@@ -120,6 +120,36 @@ def _sees(name: str) -> str:
     return next((entry.sees for entry in entries() if entry.name == name), Entry.sees)
 
 
+# What OpenAI's own package, and the hub's most fetched repositories, call the models that open_clip has.
+_OPENAI = {
+    "rn50": "RN50/openai",
+    "rn101": "RN101/openai",
+    "rn50x4": "RN50x4/openai",
+    "rn50x16": "RN50x16/openai",
+    "rn50x64": "RN50x64/openai",
+    "vit-b/32": "ViT-B-32/openai",
+    "vit-b/16": "ViT-B-16/openai",
+    "vit-l/14": "ViT-L-14/openai",
+    "vit-l/14@336px": "ViT-L-14-336/openai",
+    "openai/clip-vit-base-patch32": "ViT-B-32/openai",
+    "openai/clip-vit-base-patch16": "ViT-B-16/openai",
+    "openai/clip-vit-large-patch14": "ViT-L-14/openai",
+    "openai/clip-vit-large-patch14-336": "ViT-L-14-336/openai",
+}
+
+
+def canonical(name: str) -> str:
+    """Return the name here of a CLIP that OpenAI's package or the hub calls `name`; any other as it is.
+
+    A repository of the table may be typed with `hf-hub:` before it or without.
+    """
+    plain = name.removeprefix(HUB)
+    if found := _OPENAI.get(plain.lower()):
+        return found
+    same = (entry.name for entry in entries() if entry.repo and entry.repo.lower() == name.lower())
+    return next(same, name)
+
+
 def find(name: str) -> Entry:
     """Return the model that is called `name`.
 
@@ -191,5 +221,9 @@ def require_whole(name: str, model: dict[str, Any]) -> None:
 
 def unknown(name: str, more: Iterable[str] = ()) -> ModelError:
     """Return the error for a name that no model has, with the nearest names."""
-    hint = did_you_mean(name, [*(entry.name for entry in entries()), *more], 3, cutoff=0.4)
+    known = list(dict.fromkeys([*(entry.name for entry in entries()), *more]))
+    hint = did_you_mean(name, known, 3, cutoff=0.4)
+    architectures = {each.partition("/")[0] for each in known}
+    if _REPO.fullmatch(name) and not nearest(name.partition("/")[0], architectures):
+        hint = f" For a repository of the hub type {HUB}{name}."
     return ModelError(f"{name}: no such model.{hint} `clipart models` lists those with names.")

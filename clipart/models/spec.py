@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipart.errors import UsageError
-from clipart.models.registry import HUB, entries
+from clipart.models.registry import HUB, canonical, entries
 from clipart.text import kept_name, real_name
 
 LOCAL = "local-dir:"
@@ -85,7 +85,7 @@ def read_critic(text: str) -> ModelSpec:
         raise UsageError(
             f"--clip {text}: a weight is a number above 0. Type for example --clip {name or 'NAME'}::0.5."
         )
-    return ModelSpec(_kept(name), weight=value)
+    return ModelSpec(_kept(canonical(name)), weight=value)
 
 
 def read_judge(text: str) -> ModelSpec:
@@ -99,7 +99,7 @@ def read_judge(text: str) -> ModelSpec:
         raise UsageError(
             f"--judge {text}: one model judges, without a weight. Type --judge {name or 'NAME'}."
         )
-    return ModelSpec(_kept(name))
+    return ModelSpec(_kept(canonical(name)))
 
 
 def _kept(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,30 @@ if TYPE_CHECKING:
 
 PAPER, INK = 16, 235  # luma of the strip and of the letters
 GREY = 128  # chroma of no colour
+LATIN = 0x17F  # the last letter that every font here has
+# Of Chinese, Japanese and Korean, of Arabic, Hebrew, Hindi and Thai, and of signs, as Linux, macOS and
+# Windows call them.
+_OF_OTHER_SCRIPTS = (
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansCJKsc-Regular.otf",
+    "wqy-microhei.ttc",
+    "wqy-zenhei.ttc",
+    "DroidSansFallbackFull.ttf",
+    "PingFang.ttc",
+    "Hiragino Sans GB.ttc",
+    "AppleSDGothicNeo.ttc",
+    "Arial Unicode.ttf",
+    "msyh.ttc",
+    "msgothic.ttc",
+    "malgun.ttf",
+    "NotoSansArabic-Regular.ttf",
+    "NotoSansHebrew-Regular.ttf",
+    "NotoSansDevanagari-Regular.ttf",
+    "NotoSansThai-Regular.ttf",
+    "Symbola.ttf",
+    "seguisym.ttf",
+    "NotoEmoji-Regular.ttf",
+)
 _FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf")  # know more scripts than Pillow's own
 
 
@@ -29,16 +55,41 @@ def strip_height(height: int, width: int) -> int:
 
 
 @cache
-def font(size: int) -> Any:
-    """Return a font of `size` pixels: one of the system's that knows many scripts, or Pillow's own."""
+def font(size: int, text: str = "") -> Any:
+    """Return a font of `size` pixels: one of the system's that has all letters of `text`, or Pillow's own.
+
+    Where none has them all it is the first that there is; `lacking` says so.
+    """
+    found = _fonts(size)
+    return next((each for each in found if not _missing(each, text)), found[0])
+
+
+def lacking(texts: Iterable[str]) -> bool:
+    """Say whether some letter of `texts` is in no font of this system, so that it is drawn as a box."""
+    return any(_missing(font(16, text), text) for text in texts)
+
+
+@cache
+def _fonts(size: int) -> list[Any]:
     from PIL import ImageFont
 
-    for name in _FONTS:
-        try:
-            return ImageFont.truetype(name, size)
-        except OSError:
-            continue
-    return ImageFont.load_default(size)
+    found = []
+    for name in (*_FONTS, *_OF_OTHER_SCRIPTS):
+        with suppress(OSError):
+            found.append(ImageFont.truetype(name, size))
+    return [*found, ImageFont.load_default(size)]
+
+
+def _missing(letters: Any, text: str) -> bool:
+    """Say whether a font has no picture of some letter: it draws what it draws for one that nobody has."""
+    nobody = letters.getmask("\U0010fffd")
+    box = (nobody.size, bytes(nobody))
+    drawn = {char for char in text if ord(char) > LATIN and char.isprintable() and not char.isspace()}
+    for char in drawn:
+        mask = letters.getmask(char)
+        if (mask.size, bytes(mask)) == box:
+            return True
+    return False
 
 
 def shortened(text: str, width: float, letters: Any) -> str:
@@ -56,7 +107,7 @@ def _line(left: str, right: str, width: int, height: int) -> NDArray[Any]:
     from PIL import Image, ImageDraw
 
     image = Image.new("L", (width, height), PAPER)
-    draw, letters, gap = ImageDraw.Draw(image), font(round(height * 0.6)), height // 3
+    draw, letters, gap = ImageDraw.Draw(image), font(round(height * 0.6), left), height // 3
     room = width - 2 * gap
     used = letters.getlength(right) + gap
     if used > room / 2:  # too narrow for both

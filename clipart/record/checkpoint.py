@@ -175,6 +175,11 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*.safetensors") if _NAME.fullmatch(path.name))
 
 
+def step_of(checkpoint: Path) -> int:
+    """Return the step that the name of a checkpoint says."""
+    return int(checkpoint.stem.removeprefix("step-"))
+
+
 def latest(run: Path | Folder, tell: Callable[[str], None] = lambda text: None) -> Checkpoint:
     """Return the last checkpoint of a run's folder; if it cannot be used, `tell` so and take the one before.
 

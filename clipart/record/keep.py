@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -18,9 +19,9 @@ from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
-from clipart.record.checkpoint import Checkpointer
+from clipart.record.checkpoint import Checkpointer, checkpoints, step_of
 from clipart.record.files import new_folder, slug
-from clipart.record.folder import Place, Slot, written
+from clipart.record.folder import CHECKPOINTS, Place, Slot, written
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
 from clipart.record.owner import RunFolder, resume_command
@@ -163,6 +164,19 @@ class Record:
                 self.has_picture = True
                 return place.path if isinstance(place, Slot) else place
         return None
+
+    def kept(self, last: Iterate, picture: Path | None) -> list[str]:
+        """Return in words what is there of a run that ended on its way, and how to go on."""
+        lines = [f"The picture of step {last.step} is in {picture}"] if picture else []
+        if "log" in self.paths:
+            folder = self.paths["log"].parent
+            saved = checkpoints(folder / CHECKPOINTS)
+            if saved:
+                command = shlex.join(["clipart", "resume", str(folder)])
+                lines.append(f"Everything up to step {step_of(saved[-1])} is saved. Go on: {command}")
+            else:
+                lines.append("No checkpoint is written yet, so the run cannot go on.")
+        return lines
 
 
 def _unused(path: Path) -> Path:

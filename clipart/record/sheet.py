@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
 from clipart.pictures import on_white, open_picture
-from clipart.record.caption import font, shortened
+from clipart.record.caption import font, lacking, shortened
 from clipart.record.folder import Folder
 from clipart.record.metadata import read_origin
 from clipart.record.writers import require_picture, save_picture
@@ -46,8 +46,10 @@ class Layout:
     row_heads: tuple[str, ...] = ()
 
 
-def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int | None = None) -> None:
+def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int | None = None) -> bool:
     """Write a sheet of the pictures of `runs`, folders or files, to `path`, in the format of its suffix.
+
+    Returns False if a caption has letters that are in no font here, and that are boxes.
 
     Every picture fits a square of `size` pixels. If they are of several prompts and several seeds and
     `columns` is None, each prompt has its row and each seed its column.
@@ -60,6 +62,7 @@ def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int |
         raise UsageError(f"{len(runs)} pictures: a sheet has 1 to {MAX_PICTURES}.")
     layout = arrange([_tile(run) for run in runs], columns)
     save_picture(_draw(layout, size), path)
+    return not lacking(tile.words for row in layout.rows for tile in row if tile)
 
 
 def _tile(run: Path) -> Tile:
@@ -92,7 +95,7 @@ def _draw(layout: Layout, size: int) -> Image:
 
     is_grid = bool(layout.row_heads)
     text = max(10, size // 16)
-    line, letters = round(text * 1.8), font(text)
+    line = round(text * 1.8)
     left, top = (size // 2 if is_grid else 0), (line if is_grid else 0)
     step_x, step_y = size + GAP, size + GAP + (0 if is_grid else line)
     width = left + step_x * len(layout.rows[0]) + GAP
@@ -102,11 +105,13 @@ def _draw(layout: Layout, size: int) -> Image:
     page = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(page)
     for index, words in enumerate(layout.column_heads):
+        letters = font(text)
         middle = left + GAP + index * step_x + size / 2
         draw.text((middle, GAP + line / 2), shortened(words, size, letters), INK, letters, anchor="mm")
     for row, tiles in enumerate(layout.rows):
         y = top + GAP + row * step_y
         if is_grid:
+            letters = font(text, layout.row_heads[row])
             words = shortened(layout.row_heads[row], left - GAP, letters)
             draw.text((GAP, y + size / 2), words, INK, letters, anchor="lm")
         for column, tile in enumerate(tiles):
@@ -115,6 +120,7 @@ def _draw(layout: Layout, size: int) -> Image:
             x = left + GAP + column * step_x
             _paste(page, tile, x, y, size)
             if not is_grid:
+                letters = font(text, tile.words)
                 words = shortened(tile.words, size, letters)
                 draw.text((x, y + size + line / 2), words, INK, letters, anchor="lm")
     return page

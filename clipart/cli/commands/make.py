@@ -9,6 +9,7 @@ import typer
 
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
+from clipart.cli.habits import habits
 from clipart.cli.options import Words, recipe_options, takes
 from clipart.cli.overwrite import mind_the_file
 from clipart.cli.reading import read_outputs, read_recipe, typed_settings
@@ -31,6 +32,9 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     mind_the_file(sink, outputs.get("file"), given["force"])
     if words == list(invocation.typed):
         _mind_the_commands(sink, words[0], context)
+    for hint in habits(recipe.prompt):
+        sink.note(hint)
+    typed_words = [recipe.prompt if word == "-" else word for word in invocation.typed]
     typed = typed_settings(given)
     fetch_typed(sink, typed)
 
@@ -44,13 +48,21 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
 
         return run(settled, Outputs(**outputs), consumers, stop_now, trying)
 
-    drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, "seed" in typed))
+    drive(sink, recipe, job, lambda result: again(typed_words, result.recipe, "seed" in typed))
 
 
 def _mind_the_commands(sink: Sink, prompt: str, context: typer.Context) -> None:
-    """Tell the person if a prompt of one word is spelt almost like a command."""
+    """Ask if a prompt of one word, spelt almost like a command, is to be drawn; tell where nobody is there.
+
+    Raises:
+        typer.Abort: the answer was no.
+    """
     commands: list[str] = list(getattr(context.find_root().command, "commands", {}))
     near = nearest(prompt, [*commands, "help", "version"], cutoff=0.8)
     if near:
         meant = near[0] if near[0] in commands else f"--{near[0]}"
-        sink.note(f"drawing the word {prompt!r}; the command is: clipart {meant}")
+        answer = sink.ask(f"The command is: clipart {meant}. Draw the word {prompt!r}?")
+        if answer is None:
+            sink.note(f"drawing the word {prompt!r}; the command is: clipart {meant}")
+        elif not answer:
+            raise typer.Abort

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipart.cli.habits import habits
 from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
 from clipart.knobs import knobs
@@ -36,7 +37,10 @@ def parse(
     from clipart.cli.reading import one_prompt
 
     sink = context.obj.choose(json=json, no_color=no_color)
-    show_prompt(sink, prompts.parse(one_prompt(words, "clipart parse"), no=no or ()), clip)
+    prompt = one_prompt(words, "clipart parse")
+    show_prompt(sink, prompts.parse(prompt, no=no or ()), clip)
+    for hint in habits(prompt):
+        sink.note(hint)
 
 
 @dataclass(frozen=True)

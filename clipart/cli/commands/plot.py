@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clipart.cli.options import Force, Json, NoColor, Quiet, Run, option
+from clipart.cli.options import Force, Json, NoColor, Quiet, Run, folder_of_run, option
 from clipart.cli.overwrite import mind_the_file
 
 
@@ -33,6 +33,6 @@ def plot(
 
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
     mind_the_file(sink, output, force)
-    for path in make_plot(run, output):
+    for path in make_plot(folder_of_run(run), output):
         sink.event("plot", path=path)
         sink.file(path)

@@ -15,7 +15,7 @@ from clipart.cli.overwrite import mind_the_file
 from clipart.cli.reading import preset_settings, read_outputs, settings_over, typed_settings
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
-from clipart.errors import UsageError
+from clipart.errors import UsageError, shell_word
 
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
@@ -69,7 +69,7 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     if not words:
         raise UsageError("Replay what? Type a picture, a film or a run: clipart replay apple.png")
     if len(words) > 2:
-        raise UsageError(f'After {words[0]}, type one prompt in quotes: "{" ".join(words[1:])}"')
+        raise UsageError(f"After {words[0]}, type one prompt in quotes: {shell_word(' '.join(words[1:]))}")
     origin = read_origin(Path(words[0]))
     prompt = {"prompt": words[1]} if len(words) == 2 else {}
     changes = settings_over(preset_settings(given), given, before=origin.recipe.model_dump()) | prompt

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipart.cli.options import Json, NoColor, Quiet, Run, option
+from clipart.cli.drive import drive
+from clipart.cli.options import Json, NoColor, Quiet, Run, folder_of_run, option
+from clipart.cli.summary import again
 
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
@@ -46,15 +48,13 @@ def resume(
 ) -> None:
     """Continue a run from its last checkpoint. The picture is the same as without the stop.
 
-    It is equal to the bit on the same machine, with the same versions and the same number of threads. A run
-    that has ended writes its picture and film again; with a larger --steps it continues. A run from another
-    machine may not choose files on this one: if it has a model in a file, type that option again.
+    It is equal to the bit on the same machine, versions and threads. A run that has ended writes its files
+    again; with a larger --steps it continues. A model in a file, in a run from elsewhere, is typed again.
     """
     from clipart.record.owner import require_free
 
+    run = folder_of_run(run)
     require_free(run)  # before torch is loaded, which takes seconds
-    from clipart.cli.drive import drive
-    from clipart.cli.summary import again
     from clipart.record.checkpoint import latest, require_allowed
     from clipart.runs import extended
 
@@ -63,6 +63,8 @@ def resume(
     saved = latest(run, sink.warn)
     require_allowed(saved, allowed)
     recipe = extended(saved, steps, device)
+    if steps and steps < saved.recipe.steps:
+        sink.note(f"the run was to have {saved.recipe.steps} steps, and now ends at {steps}")
 
     def job(
         _: Recipe, consumers: list[Consumer], stop_now: Callable[[], bool], __: Callable[[int, int], None]

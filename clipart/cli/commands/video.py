@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clipart.cli.options import Force, Json, NoColor, NoMetadata, Quiet, own, takes
+from clipart.cli.options import Force, Json, NoColor, NoMetadata, Quiet, folder_of_run, own, takes
 from clipart.cli.overwrite import mind_the_file
 from clipart.errors import ClipartError, UsageError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RunOrFile = Annotated[
     Path, typer.Argument(metavar="RUN_OR_FILE", help="the folder of a run, or a film", show_default=False)
 ]
+PICTURE = "picture.png"
 Kind = Literal["mp4", "webm", "gif", "apng", "webp"]
 # Options that are fields of `clipart.record.render.Film`. A test compares names, defaults and ranges:
 # importing it here would make the help slow.
@@ -60,6 +61,9 @@ def video(context: typer.Context, run: Path, output: Path | None, **given: Any) 
     from clipart.record.render import Film
 
     sink = context.obj.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
+    run = folder_of_run(run) if run.name == PICTURE else run
+    if not run.exists():
+        raise UsageError(f"{run}: no such folder or file. Give the folder of a run, or a film.")
     typed = {name: given[name] for name in FILM if name != "caption" and given[name] is not None}
     film = Film(**typed)
     path = place_of(run, output, given["format"])
@@ -103,7 +107,7 @@ def film_of(run: Path, path: Path, film: Film, caption: bool, with_recipe: bool)
     require_encoder()
     require_output(path)
     trajectory = open_trajectory(run)
-    source = run / "picture.png" if run.is_dir() else run
+    source = run / PICTURE if run.is_dir() else run
     has_picture = run.is_dir() and Folder(run).has(source.name)
     origin = _origin(source)
     if caption:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from clipart.cli.overwrite import mind_the_file
-from clipart.errors import UsageError
+from clipart.errors import UsageError, shell_word
 
 if TYPE_CHECKING:
     from clipart.cli.sink import Sink
@@ -41,4 +40,4 @@ def convert(sink: Sink, names: Sequence[str], output: Path | None = None, force:
     with atomic(final) as temporary:
         save_file(tensors, temporary, metadata)
     sink.event("converted", config=config, checkpoint=checkpoint, path=final, bytes=final.stat().st_size)
-    sink.show(f' {final} is made. To use it: clipart "PROMPT" --canvas vqgan --vqgan {quote(str(final))}')
+    sink.show(f' {final} is made. To use it: clipart "PROMPT" --canvas vqgan --vqgan {shell_word(final)}')

@@ -1,0 +1,61 @@
+"""What to try when the judge does not know the picture, in one line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from clipart.cli.progress import percent, shorten
+from clipart.errors import shell_word
+
+if TYPE_CHECKING:
+    from clipart.iterates import Reading
+    from clipart.runs import Result
+
+UNSURE = 0.1  # a match below which the judge does not know the thing
+COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6}
+MOST_NAMED = 3  # parts that are named
+
+
+def advice(result: Result) -> str:
+    """Return what to try if the judge is not sure of a part that was wanted, empty where it is sure of all.
+
+    A run that was cut short is not advised.
+    """
+    unsure = [each for each in result.check.readings if each.weight > 0 and not each.match >= UNSURE]
+    if not unsure or result.stop not in ("steps", "seconds"):
+        return ""
+    named = ", ".join(f"{shorten(each.text)!r} ({percent(each.match)})" for each in unsure[:MOST_NAMED])
+    more = f" and {len(unsure) - MOST_NAMED} more" if len(unsure) > MOST_NAMED else ""
+    return f"The judge does not see {named}{more}. Try another --seed{_instead(result, unsure[0])}."
+
+
+def _instead(result: Result, reading: Reading) -> str:
+    """Return what else to try for one part: its thing alone, as often as asked for, or another word."""
+    from clipart.models import embedded
+
+    if not all(spec.name in embedded.NAMES for spec in result.recipe.clip):
+        return ", or more --steps"
+    words = embedded.everyday_words()
+    thing, count = _thing(reading.text, words)
+    if not thing:
+        text = shorten(reading.text)
+        return f", or another word: {text!r} has none of the {len(words):,} everyday words that it knows"
+    prompt = " ".join([f"{thing}::"] * count) if count > 1 else thing
+    return f", or {shell_word(prompt)}" if prompt != reading.text else ", or --until 80% with more --steps"
+
+
+def _thing(text: str, known: list[str]) -> tuple[str, int]:
+    """Return the last everyday word in `text`, longer ones first, and how many of it are asked for."""
+    words = re.findall(r"[\w'-]+", text.lower())
+    count = next((COUNTS[word] for word in words if word in COUNTS), 1)
+    singular = " ".join(_singular(word, known) for word in words)
+    found = [each for each in known if re.search(rf"(?<!\w){re.escape(each)}(?!\w)", singular)]
+    if not found:
+        return "", count
+    return max(found, key=lambda each: (singular.rfind(each) + len(each), len(each))), count
+
+
+def _singular(word: str, known: list[str]) -> str:
+    forms = (word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word))
+    return next((form for form in forms if form in known), word)
