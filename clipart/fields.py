@@ -93,9 +93,13 @@ CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]
 ProcessName = Annotated[str, AfterValidator(refusing(PROCESSES.check))]
 Chain = Annotated[
     tuple[str, ...],
-    BeforeValidator(refusing(lambda v: read_chain(v if isinstance(v, str) else ",".join(map(str, v))))),
+    BeforeValidator(refusing(lambda v: read_chain(v if isinstance(v, str) else _joined(v)))),
 ]
 Extra = bool | int | float | str
+
+
+def _joined(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def knob(default: Any, group: str, about: str, unit: str = "", *, joined: bool = False, **bounds: Any) -> Any:
