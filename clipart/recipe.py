@@ -53,7 +53,7 @@ from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
 from clipart.refusal import explained
 from clipart.rng import MAX_SEED
-from clipart.values import sized
+from clipart.values import require_few, sized
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
@@ -73,8 +73,7 @@ class _Schema(BaseModel):
     if not TYPE_CHECKING:  # or a type checker would no longer know the settings by name
 
         def __init__(self, /, **values: Any) -> None:
-            if len(values) > limits.SETTINGS:
-                raise UsageError(f"{len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
+            require_few(values)
             try:
                 super().__init__(**sized(values))
             except ValidationError as error:

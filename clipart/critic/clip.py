@@ -89,6 +89,8 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
     import open_clip
 
     source = find_source(name)
+    if source.weights.suffix.lower() == SAFE:
+        require_safe(source.weights)  # before memory is taken for the model
     try:
         # Weights are drawn before they are read; that must not move the caller's generator.
         with _quietly(), torch.random.fork_rng(devices=[]):
@@ -126,7 +128,6 @@ def _fill(model: Any, weights: Path) -> None:
     import open_clip
 
     if weights.suffix == SAFE:
-        require_safe(weights)
         open_clip.load_checkpoint(model, str(weights))
         return
     with tempfile.TemporaryDirectory(prefix="clipart-") as folder:

@@ -34,6 +34,10 @@ class _Item:
         self.depth, self.odd, self.pairs = depth, odd, pairs
 
 
+_PLAIN, _ODD = _Item(), _Item(odd=True)
+_CONTAINERS = {"EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET", "EMPTY_TUPLE"}
+
+
 class _Look:
     """Follows one pickle, as a machine with a stack does, without making any of its values."""
 
@@ -55,7 +59,11 @@ class _Look:
             self.memo[len(self.memo) if name == "MEMOIZE" else argument] = self._top()
         elif "GET" in name:
             self.stack.append(self.memo.get(argument, _Item()))
-        elif name not in ("STOP", "PROTO", "FRAME"):
+        elif name in _CONTAINERS:
+            self.stack.append(_Item(odd=True))
+        elif not opcode.stack_before:
+            self.stack.extend([_ODD if _is_odd(name, argument) else _PLAIN] * len(opcode.stack_after))
+        else:
             self._apply(name, opcode, argument)
         if len(self.stack) > limits.PICKLE_STEPS or self.odd_keys > limits.PICKLE_ODD_KEYS:
             raise ModelError("its pickle has keys that no checkpoint has")
