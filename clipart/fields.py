@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 from clipart import limits
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
+from clipart.finish import FINISHES
 from clipart.finish.chain import read_chain
 from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.process import PROCESSES
@@ -95,6 +96,26 @@ Chain = Annotated[
     tuple[str, ...],
     BeforeValidator(refusing(lambda v: read_chain(v if isinstance(v, str) else _joined(v)))),
 ]
+
+
+def _is_colour(text: str) -> str:
+    from PIL import ImageColor
+
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no colour. Type a name such as white, or #rrggbb") from None
+    return text
+
+
+def _split(value: Any) -> Any:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+PaletteColour = Annotated[str, AfterValidator(refusing(_is_colour))]
+Palette = Annotated[tuple[PaletteColour, ...], BeforeValidator(_split)]
 Extra = bool | int | float | str
 
 
@@ -116,4 +137,8 @@ def listed(about: str, most: int) -> Any:
     return Field(default=(), max_length=most, description=about)
 
 
-TABLES: dict[str, Table[Any]] = {"canvas": CANVASES, "process": PROCESSES}  # of fields that name a part
+TABLES: dict[str, Table[Any]] = {  # of fields that name a part
+    "canvas": CANVASES,
+    "process": PROCESSES,
+    "finish": FINISHES,
+}

@@ -42,10 +42,11 @@ def go_on(
 def _steps(
     session: Session, stop_now: Callable[[], bool], trying: Callable[[int, int], None]
 ) -> Iterator[Iterate]:
-    recipe, began = session.recipe, time.monotonic() - session.seconds
+    recipe = session.recipe
+    began = time.monotonic() - session.seconds if session.step else session.born
     taken = Step({}, 0.0)
     if session.step == 0:
-        choose_start(session, stop_now, trying)
+        choose_start(session, stop_now, trying, began)
     check = session.check()
     yield _iterate(session, taken, check, None)
 
@@ -61,6 +62,8 @@ def _steps(
 
         stop = stop or _out_of_budget(session) or ("interrupted" if stop_now() else None)
         if stop or step % recipe.check_every == 0:
+            if stop == "seconds":
+                session.show_at_once()
             check = session.check()
             if recipe.until and check.reached(recipe.until):
                 stop = "score"

@@ -21,8 +21,9 @@ from typing import Any
 from clipart import limits
 from clipart.errors import ClipartError, UsageError
 from clipart.inputs import read_bytes
+from clipart.knobs import knobs
 from clipart.near import did_you_mean
-from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
+from clipart.recipe import GROUPS, Recipe, make_recipe
 from clipart.text import brief, quoted
 
 MAX_BYTES = limits.TOML_BYTES
@@ -120,9 +121,7 @@ def foreign_presets() -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for point in sorted(entry_points(group="clipart.presets"), key=lambda point: point.name):
-        with suppress(
-            ImportError, AttributeError, ValueError
-        ):  # of a package that is broken; the doctor says so
+        with suppress(ImportError, AttributeError, ValueError):  # the package is broken
             spec = find_spec(point.module)
             for folder in (spec.submodule_search_locations or []) if spec else []:
                 found = _files(Path(folder)) | found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -13,7 +14,8 @@ from torch.nn import functional as F  # noqa: N812
 from clipart.canvas import CANVASES
 from clipart.canvas.base import Canvas
 from clipart.canvas.camera import moved
-from clipart.canvas.start import make_start
+from clipart.canvas.size import at_most_small, canvas_size, whole_size
+from clipart.canvas.start import make_kept, make_start
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
 from clipart.critic.objective import Objective
@@ -28,6 +30,8 @@ from clipart.process.base import Process, Step, branch
 from clipart.recipe import Recipe, Stage
 from clipart.rng import Streams
 from clipart.surroundings import as_needed
+
+_MUCH = 0.1  # of what is shown
 
 
 class StateError(ClipartError):
@@ -91,6 +95,7 @@ class Session:
         require_room(self.layout.count, recipe.height, recipe.width)
         self.device = pick_device(recipe.device)
         self.step, self.seconds = 0, 0.0
+        self.born = time.monotonic()
         self.stage: Stage | None = None
 
     def _load_models(self) -> None:
@@ -106,7 +111,7 @@ class Session:
             return clips[name]
 
         critics = [(clip(spec.name), spec.weight) for spec in recipe.clip]
-        self.objective = Objective(critics, self.prompt, recipe.distance, self.layout)
+        self.objective = Objective(critics, self.prompt, recipe.distance, self.layout, self.kept)
         self.judge = Judge(clip(str(recipe.judge)), self.prompt, self.layout)
 
     @property
@@ -116,33 +121,45 @@ class Session:
 
     # --- the start ---
 
-    def begin_at(self, start: int) -> None:
-        """Go back to before the first step, at `start` (from 0) of the recipe's starts."""
-        self._place(start)
-        self.process = self._begin()
+    def begin_at(self, start: int, *, small: bool = False) -> None:
+        """Go back to before the first step, at `start` (from 0) of the recipe's starts.
 
-    def _begin(self) -> Process:
+        With `small` the canvas is no larger than is needed to try the start.
+        """
+        self._place(start)
+        self.process = self._begin(small)
+
+    def _begin(self, small: bool = False) -> Process:
         """Return the process of the first step, on a canvas of what is shown."""
-        fresh = self.streams.init if self.recipe.init is None else None
-        return self._build(self.recipe.at(1), fresh, None)
+        fresh = self.streams.init if self.recipe.picture is None else None
+        settings = self.recipe.at(1)
+        size = canvas_size(settings, 1)
+        return self._build(settings, at_most_small(size) if small else size, fresh, None)
 
     def _place(self, start: int) -> None:
         """Put the streams, and what is shown, at the beginning of one of the starts."""
         self.start, self.streams = start, Streams(self.recipe.seed or 0, start)
         self.shown = make_start(self.recipe, self.streams.init).to(self.device)
+        self.kept = make_kept(self.recipe, self.shown)
 
     def _place_as(self, saved: dict[str, Tensor]) -> None:
         self.start = int(saved["start"])
         self.streams = Streams(self.recipe.seed or 0, self.start)
         self.shown = saved["shown"].to(self.device)
+        self.kept = saved["kept"].to(self.device) if "kept" in saved else None
 
     # --- a step ---
 
     def enter_stage(self, step: int) -> None:
-        """Begin the stage of `step` if it is another, with a canvas and process of its kind and size."""
+        """Begin the stage of `step` if it is another, with a canvas and process of its kind and size.
+
+        Without stages the canvas may be due to grow.
+        """
         settings, stage = self.recipe.at(step), self.recipe.stage_at(step)
-        if stage is not self.stage and self._kind(settings) != self._built:
-            self.process = self._build(settings, None, self.process)
+        size = canvas_size(settings, step)
+        is_new = stage is not self.stage and self._kind(settings, size) != self._built
+        if is_new or (stage is None and size > self.canvas.size):
+            self.process = self._build(settings, size, None, self.process)
         self.stage = stage
 
     @torch.no_grad()
@@ -166,12 +183,32 @@ class Session:
     @torch.no_grad()
     def show(self, step: int, seconds: float) -> None:
         """Fold the canvas after `step`, `seconds` into the run, into the moving average that is shown."""
+        self.shown = torch.lerp(self._picture(), self.shown, self.recipe.ema)
+        self.step, self.seconds = step, seconds
+
+    @torch.no_grad()
+    def show_at_once(self) -> None:
+        """Show the canvas itself, where the average still has much of the start in it: after few steps."""
+        if self.recipe.ema**self.step > _MUCH:
+            self.shown = self._picture()
+
+    def _picture(self) -> Tensor:
+        """Return the canvas at the size of the picture, (1, 3, height, width) in [0, 1]."""
         image = self.process.image().clamp(0, 1)
         if image.shape != self.shown.shape:
             height, width = self.shown.shape[-2:]
             image = self.canvas.enlarged(image, height, width).clamp(0, 1)
-        self.shown = torch.lerp(image, self.shown, self.recipe.ema)
-        self.step, self.seconds = step, seconds
+        return image
+
+    @torch.no_grad()
+    def final(self, times: int) -> Tensor | None:
+        """Return the canvas's own finished picture, (3, H, W), `times` as large; None if it has none."""
+        found = self.canvas.final(self.recipe.height * times, self.recipe.width * times)
+        return None if found is None else found[0].float().cpu()
+
+    def leaves(self, times: int) -> dict[str, bytes]:
+        """Return the files beside a picture `times` as large, by the ending of their name."""
+        return self.canvas.leaves(self.recipe.height * times, self.recipe.width * times)
 
     def check(self) -> Check:
         """Let the judge look at what is shown."""
@@ -179,18 +216,19 @@ class Session:
 
     # --- canvas and process ---
 
-    def _size(self, settings: Recipe) -> tuple[int, int]:
-        """Return (height, width) of the canvas."""
-        scale = settings.scale or 1.0
-        return max(8, round(settings.height * scale)), max(8, round(settings.width * scale))
-
-    def _kind(self, settings: Recipe) -> tuple[Any, ...]:
+    def _kind(self, settings: Recipe, size: tuple[int, int]) -> tuple[Any, ...]:
         """Return what a canvas and its process are built anew for, where a stage has another."""
-        return settings.canvas, settings.process, settings.optimizer, self._size(settings)
+        return settings.canvas, settings.process, settings.optimizer, size
 
-    def _build(self, settings: Recipe, generator: torch.Generator | None, before: Process | None) -> Process:
-        self._built = self._kind(settings)
-        start = F.interpolate(self.shown, size=self._size(settings), mode="bicubic", antialias=True)
+    def _build(
+        self,
+        settings: Recipe,
+        size: tuple[int, int],
+        generator: torch.Generator | None,
+        before: Process | None,
+    ) -> Process:
+        self._built = self._kind(settings, size)
+        start = F.interpolate(self.shown, size=size, mode="bicubic", antialias=True)
         canvas = CANVASES[settings.canvas].build(start, settings, self.models, generator)
         return PROCESSES[settings.process].build(canvas, settings, self.streams, before)
 
@@ -201,6 +239,7 @@ class Session:
         """Return everything that the rest of the run depends on, besides the recipe, as tensors by name."""
         tensors = {f"process/{name}": value for name, value in self.process.state().items()}
         tensors |= {f"stream/{name}": value for name, value in self.streams.state().items()}
+        tensors |= {"kept": self.kept} if self.kept is not None else {}
         return tensors | {
             "shown": self.shown,
             "start": torch.tensor(self.start),
@@ -212,6 +251,13 @@ class Session:
         self.step, self.seconds = int(saved["step"]), float(saved["seconds"])
         if self.step > 0:
             self.stage = before.stage_at(self.step)
-        self.process = self._build(before.at(max(1, self.step)), None, None)
+        settings = before.at(max(1, self.step))
+        size = canvas_size(settings, max(1, self.step))
+        start = saved.get("process/canvas/start")
+        if start is not None and start.shape[-2:] == whole_size(
+            settings
+        ):  # of a version that did not grow it
+            size = whole_size(settings)
+        self.process = self._build(settings, size, None, None)
         self.streams.load(branch(saved, "stream"))
         self.process.load(branch(saved, "process"))

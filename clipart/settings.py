@@ -77,5 +77,6 @@ class Settings(TypedDict, total=False):
     saturation: float
     ink: float
     margin: float
+    keep: float | None
     stages: Sequence[Stage | Mapping[str, Any]]
     extras: Mapping[str, bool | int | float | str]

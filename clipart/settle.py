@@ -13,6 +13,7 @@ from typing import Any
 
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
+from clipart.keeping import pull
 from clipart.layout import cells, lay_out
 from clipart.models import registry, source
 from clipart.models.needed import LOADERS
@@ -39,7 +40,11 @@ def _traits(recipe: Recipe) -> registry.Traits:
 
 
 def _starts(recipe: Recipe) -> int:
-    return 1 if recipe.init is not None else _traits(recipe).starts
+    return 1 if recipe.picture is not None else _traits(recipe).starts
+
+
+def _keep(recipe: Recipe) -> float | None:
+    return None if recipe.init is None else pull(recipe.init_strength)
 
 
 def _judge(recipe: Recipe) -> str:
@@ -71,6 +76,11 @@ def _optimizer(recipe: Recipe) -> str:
     return CANVASES[recipe.canvas].optimizer
 
 
+def _finish(recipe: Recipe) -> tuple[str, ...]:
+    last = recipe.stages[-1].canvas if recipe.stages else None
+    return CANVASES[last or recipe.canvas].finish
+
+
 def _scale(recipe: Recipe) -> float:
     """Return the canvas's resolution against the picture's, by the canvas's own policy."""
     fineness = CANVASES[recipe.canvas].fineness
@@ -88,10 +98,12 @@ OPEN: dict[str, Open] = {
     "precision": Open(("device",), _precision),
     "layout": Open(("clip",), lambda recipe: _traits(recipe).layout),
     "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),
-    "starts": Open(("clip", "init"), _starts),
+    "starts": Open(("clip", "init", "init_strength"), _starts),
+    "keep": Open(("init", "init_strength"), _keep),
     "judge": Open(("clip",), _judge),
     **{name: _needed(name) for name in LOADERS},
     "optimizer": Open(("canvas",), _optimizer),
+    "finish": Open(("canvas", "stages"), _finish),
     "scale": Open(("canvas", "clip", "layout", "prompt", "no", "width", "height"), _scale),
 }
 _OF_STAGES = ("optimizer", "scale")  # what a stage with a canvas of its own settles for itself

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.given import MARK, recall
+from clipart.keeping import shows
 from clipart.pictures import from_pil, on_white, open_picture
 from clipart.recipe import Recipe
 from clipart.text import real_name
@@ -20,15 +21,24 @@ def make_start(recipe: Recipe, generator: torch.Generator) -> Tensor:
     """Return the canvas before the first step, (1, 3, height, width) float32 RGB in [0, 1], on the CPU.
 
     Static of contrast `static` and grain `grain` lies on paper of colour `paper`; a picture in `init` is
-    mixed over it with weight `init_strength`.
+    mixed over it, the more of it the larger `init_strength`.
     """
     noise = static(recipe.height, recipe.width, recipe.grain, generator)
     start = paper_colour(recipe) + recipe.static * noise
-    if recipe.init is not None:
-        start = torch.lerp(
-            start, load_picture(recipe.init, recipe.height, recipe.width), recipe.init_strength
-        )
+    if recipe.picture is not None:
+        weight = shows(recipe.init_strength) if recipe.keep else recipe.init_strength
+        start = torch.lerp(start, load_picture(recipe.picture, recipe.height, recipe.width), weight)
     return start.clamp(0, 1)
+
+
+def make_kept(recipe: Recipe, like: Tensor) -> Tensor | None:
+    """Return the picture that the run keeps to, (1, 3, height, width) in [0, 1]; None where there is none.
+
+    It lies on `like`'s device.
+    """
+    if recipe.picture is None or not recipe.keep or recipe.moves:
+        return None
+    return load_picture(recipe.picture, recipe.height, recipe.width).to(like)
 
 
 def paper_colour(recipe: Recipe) -> Tensor:

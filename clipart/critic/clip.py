@@ -20,6 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from clipart.critic.texts import encode
 from clipart.device import pick_dtype
 from clipart.errors import ModelError
+from clipart.models import hub
 from clipart.models.source import Source, find_source, find_tokenizer
 from clipart.models.weights import SAFE, read_tensors, require_safe
 from clipart.prompt import Part
@@ -86,11 +87,9 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
     Raises:
         ModelError: the model is not there, or does not fit its own description.
     """
-    import open_clip
+    open_clip = hub.open_clip()
 
     source = find_source(name)
-    if source.weights.suffix.lower() == SAFE:
-        require_safe(source.weights)  # before memory is taken for the model
     try:
         # Weights are drawn before they are read; that must not move the caller's generator.
         with _quietly(), torch.random.fork_rng(devices=[]):
@@ -125,9 +124,10 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
 
 def _fill(model: Any, weights: Path) -> None:
     """Read `weights` into `model`; open_clip only ever sees safetensors."""
-    import open_clip
+    open_clip = hub.open_clip()
 
     if weights.suffix == SAFE:
+        require_safe(weights)
         open_clip.load_checkpoint(model, str(weights))
         return
     with tempfile.TemporaryDirectory(prefix="clipart-") as folder:
@@ -165,7 +165,7 @@ def tokens(name: str, text: str) -> tuple[list[str], int]:
 
 @cache
 def _tokenizer(location: str) -> Any:
-    import open_clip
+    open_clip = hub.open_clip()
 
     with _quietly():
         return open_clip.get_tokenizer(location)

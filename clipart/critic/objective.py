@@ -81,13 +81,18 @@ class Objective:
     """What a step descends: text terms over views, plus weighted regularisers over the image.
 
     The text loss is sum of share * mean distance over the views of a part's place, for each CLIP by its
-    weight.
+    weight. `kept` is a picture to keep to, (1, 3, height, width).
     """
 
     def __init__(
-        self, clips: Sequence[tuple[Clip, float]], prompt: Prompt, distance: str, layout: Layout
+        self,
+        clips: Sequence[tuple[Clip, float]],
+        prompt: Prompt,
+        distance: str,
+        layout: Layout,
+        kept: Tensor | None = None,
     ) -> None:
-        self.prompt, self.layout = prompt, layout
+        self.prompt, self.layout, self.kept = prompt, layout, kept
         total = sum(weight for _, weight in clips)
         self.terms = []
         for clip, weight in clips:
@@ -103,7 +108,10 @@ class Objective:
         key = (*weights, settings.paper, image.shape[-2:], image.device)
         if self._built[0] != key:
             height, width = image.shape[-2:]
-            self._built = key, build_terms(settings, self.layout.count, height, width, image.device)
+            self._built = (
+                key,
+                build_terms(settings, self.layout.count, height, width, image.device, self.kept),
+            )
         return self._built[1]
 
     def gradient(self, image: Tensor, views: Views, settings: Recipe) -> tuple[Tensor, dict[str, float]]:

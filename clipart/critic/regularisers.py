@@ -11,12 +11,21 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from clipart.canvas.start import paper_colour
 from clipart.critic.places import places
 from clipart.recipe import Recipe
 
-REGULARISERS = ("tv", "range", "saturation", "ink", "margin")  # their weights are settings of these names
+# Their weights are settings of these names.
+REGULARISERS = (
+    "tv",
+    "range",
+    "saturation",
+    "ink",
+    "margin",
+    "keep",
+)
 _MARGIN = 0.2  # of each side
 
 
@@ -29,9 +38,21 @@ class Term:
     loss: Callable[[Tensor], Tensor]
 
 
-def build_terms(settings: Recipe, count: int, height: int, width: int, device: torch.device) -> list[Term]:
-    """Return the terms that have a weight in `settings`, for a canvas of this size with `count` places."""
+def build_terms(
+    settings: Recipe,
+    count: int,
+    height: int,
+    width: int,
+    device: torch.device,
+    kept: Tensor | None = None,
+) -> list[Term]:
+    """Return the terms that have a weight in `settings`, for a canvas of this size with `count` places.
+
+    A picture to keep to, `kept` of any size, takes the place of the paper.
+    """
     paper = paper_colour(settings).to(device)
+    if kept is not None:
+        paper = F.interpolate(kept, size=(height, width), mode="bicubic", antialias=True).clamp(0, 1)
     losses: dict[str, Callable[[Tensor], Tensor]] = {
         "tv": total_variation,
         "range": out_of_range,
@@ -39,8 +60,10 @@ def build_terms(settings: Recipe, count: int, height: int, width: int, device: t
         "ink": Ink(paper),
         "margin": Margin(paper, count, height, width),
     }
+    if kept is not None:
+        losses["keep"] = Keep(paper)
     terms = [Term(name, getattr(settings, name), loss) for name, loss in losses.items()]
-    return [term for term in terms if term.weight > 0]
+    return [term for term in terms if term.weight]
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -59,8 +82,19 @@ def saturation(image: Tensor) -> Tensor:
     return (image - image.mean(dim=1, keepdim=True)).square().mean()
 
 
+class Keep:
+    """Mean squared distance from the picture that is kept, (1, 3, height, width)."""
+
+    def __init__(self, picture: Tensor) -> None:
+        self.picture = picture
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the loss of `image`."""
+        return (image - self.picture).square().mean()
+
+
 class Ink:
-    """Mean distance from the colour of the paper, (1, 3, 1, 1).
+    """Mean distance from the paper: its colour, (1, 3, 1, 1), or a picture in its place.
 
     Being an L1 distance it keeps what helps and lets go of what hardly does, so that the paper stays clean.
     """
@@ -74,7 +108,7 @@ class Ink:
 
 
 class Margin:
-    """Mean squared distance from the colour of the paper, (1, 3, 1, 1), weighted near the edge of a place.
+    """Mean squared distance from the paper, as `Ink` has it, weighted near the edge of a place.
 
     The weight rises from 0 at `_MARGIN` of each side of one of the `count` places to 1 at its edge and
     beyond. What is kept off the edge closes into ONE thing in the middle; without it, a CLIP is content with
@@ -86,9 +120,8 @@ class Margin:
         maps = places(count, height, width).maps.to(paper)
         rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
         columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
-        self.weight = 1 - torch.einsum(
-            "nh,nw->hw", rows, columns
-        )  # places do not overlap: of the terms one counts
+        # Places do not overlap, so at each pixel one of them counts.
+        self.weight = 1 - torch.einsum("nh,nw->hw", rows, columns)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the loss of `image`."""

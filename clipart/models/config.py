@@ -167,7 +167,7 @@ def read_json(name: str, path: Path) -> dict[str, Any]:
         ModelError: it cannot be read, or is no table; the message begins with `name`.
     """
     try:
-        found = json.loads(read_bytes(path, limits.CONFIG_BYTES), parse_constant=_no_constant)
+        found = json.loads(read_bytes(path, limits.CONFIG_BYTES).decode(), parse_constant=_no_constant)
     except UsageError as error:
         raise ModelError(f"{name}: {error}") from None
     except (ValueError, RecursionError):

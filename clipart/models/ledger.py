@@ -16,7 +16,7 @@ from clipart import limits
 from clipart.errors import ModelError, UsageError
 from clipart.files import locked
 from clipart.inputs import read_bytes
-from clipart.models.home import home, write
+from clipart.models.home import NoHomeError, home, write
 from clipart.text import brief
 
 
@@ -39,14 +39,18 @@ def read() -> dict[str, Record]:
     """Return all records by REPO@REVISION/FILE.
 
     Raises:
-        ModelError: the ledger is broken.
+        ModelError: the ledger is broken, or may not be read.
     """
     try:
         if not path().exists():
             return {}
         found = json.loads(read_bytes(path(), limits.LEDGER_BYTES))
         return {str(key): _record(record) for key, record in found["files"].items()}
-    except (OSError, UsageError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (FileNotFoundError, NotADirectoryError, NoHomeError):
+        return {}
+    except (OSError, UsageError) as error:
+        raise ModelError(f"{path()} cannot be read ({error}), no model can be checked.") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path()} is broken, so no model can be compared with what it was ({brief(str(error))}). "
             "Restore it; or remove it, and the files as they are now count as right."

@@ -15,7 +15,7 @@ from clipart import limits
 from clipart.errors import ModelError
 from clipart.files import sha256
 from clipart.inputs import read_bytes
-from clipart.models import registry, store
+from clipart.models import hub, registry, store
 from clipart.models.config import Model, check_config, read_json, require_numbers
 from clipart.models.spec import AT, LOCAL, ModelSpec
 from clipart.near import did_you_mean
@@ -91,7 +91,7 @@ def side(name: str) -> int:
     location = find_tokenizer(name)
     if location.startswith(LOCAL):
         return _require_ours(name, Path(location.removeprefix(LOCAL)) / store.CONFIG).side
-    import open_clip
+    open_clip = hub.open_clip()
 
     found = open_clip.get_model_config(location)["vision_cfg"].get("image_size", 224)
     return int(found if isinstance(found, int) else found[0])
@@ -118,7 +118,7 @@ def _location(entry: registry.Entry, config: Path | None) -> str:
 
 def _options(architecture: str, tag: str) -> dict[str, Any]:
     """Return how weights of open_clip's were trained: with which activation, mean and standard deviation."""
-    import open_clip
+    open_clip = hub.open_clip()
 
     about = open_clip.get_pretrained_cfg(architecture, tag)
     preprocess = {key: list(about[key]) for key in ("mean", "std") if key in about}
@@ -151,7 +151,7 @@ def _in_file(spec: ModelSpec) -> Source:
 
 
 def _architecture(name: str) -> str:
-    import open_clip
+    open_clip = hub.open_clip()
 
     architecture, _, path = name.partition(AT)
     known = open_clip.list_models()

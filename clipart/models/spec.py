@@ -15,6 +15,7 @@ A critic may have `::WEIGHT` behind it. A VQGAN is the name of an embedded one, 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -65,7 +66,8 @@ class ModelSpec:
     @property
     def path(self) -> Path:
         """The folder or file."""
-        return Path(real_name(self.typed_path)).expanduser()
+        # os.path has no error for a person without a home.
+        return Path(os.path.expanduser(real_name(self.typed_path)))  # noqa: PTH111
 
 
 def read_critic(text: str) -> ModelSpec:
