@@ -22,7 +22,9 @@ from clipart.models.source import find_source, find_tokenizer
 from clipart.models.weights import read_tensors
 from clipart.presets import load_preset, load_recipe
 from clipart.recipe import Recipe
-from clipart.record.metadata import read_origin
+from clipart.record.metadata import Origin, read_origin, tags
+from clipart.record.recorder import Recorder
+from clipart.record.render import Film, render
 from clipart.record.trajectory import Trajectory, open_trajectory
 
 SECONDS, MEGABYTES = 4, 600  # on a busy machine, and above what was in use; an RN50 takes 400
@@ -127,6 +129,39 @@ def test_lists_of_other_films_are_no_films(tmp_path: Path, data: bytes, name: st
 def test_names_are_no_protocols(name: str) -> None:
     with pytest.raises(UsageError, match=r"no such file|no ordinary file"):
         open_trajectory(Path(name))
+
+
+def filmed(path: Path, **texts: str) -> Path:
+    with Recorder(path.with_suffix(".mkv"), 32, 16) as recorder:
+        for step in range(3):
+            recorder.add(torch.rand(3, 16, 32), step, last=step == 2)
+    if path.suffix != ".mkv":
+        render(Trajectory([path.with_suffix(".mkv")]), path, Film(seconds=0.2), None, texts)
+    return path
+
+
+def test_a_film_in_a_folder_with_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a:b", "http:", os.fsdecode(b"caf\xe9")):
+        Path(name).mkdir()
+        for kind in ("mp4", "webm", "gif", "apng", "webp"):
+            assert filmed(Path(name, f"c.{kind}")).stat().st_size > 0
+        assert open_trajectory(Path(name, "c.mp4")).steps
+
+
+def test_tags_that_are_no_utf_8(tmp_path: Path) -> None:
+    texts = tags(Origin(Recipe(prompt="marker", seed=1)))
+    path = filmed(tmp_path / "a.mp4", **texts)
+    path.write_bytes(path.read_bytes().replace(b"marker", b"mark\xe9\xff"))
+    assert open_trajectory(path).steps
+    assert "mark" in read_origin(path).recipe.prompt
+
+
+def test_a_codec_that_nobody_knows(tmp_path: Path) -> None:
+    path = filmed(tmp_path / "a.mkv")
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/XYZ"))
+    with pytest.raises(ClipartError, match=r"a\.mkv: (nothing here decodes|its frames|could not|no film)"):
+        list(open_trajectory(path).frames())
 
 
 def configured(folder: Path, random_clip: str, change: Any) -> str:
