@@ -132,6 +132,9 @@ def knob(default: Any, group: str, about: str, unit: str = "", *, joined: bool =
     return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 
+Names = tuple[Annotated[str, Field(max_length=200)], ...]
+
+
 def listed(about: str, most: int) -> Any:
     """Describe a field of at most `most` values, by default none, that the command line does not offer."""
     return Field(default=(), max_length=most, description=about)

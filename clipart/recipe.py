@@ -33,6 +33,7 @@ from clipart.fields import (
     Extra,
     JudgeSpec,
     LayoutKind,
+    Names,
     OptimizerKind,
     Palette,
     PaletteColour,
@@ -88,7 +89,7 @@ class Stage(_Schema):
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: tuple[str, ...] = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
+    left: Names = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
     process: ProcessName | None = None
     canvas: CanvasName | None = None
     optimizer: OptimizerKind | None = None
@@ -290,7 +291,7 @@ class Recipe(_Schema):
     extras: dict[str, Extra] = Field(
         default={}, max_length=100, description="settings of parts of other packages"
     )
-    left: tuple[str, ...] = listed("settings that were left open when the run began", limits.NAMES_LEFT)
+    left: Names = listed("settings that were left open when the run began", limits.NAMES_LEFT)
 
     @field_validator("no")
     @classmethod

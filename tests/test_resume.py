@@ -112,7 +112,7 @@ def test_a_run_without_its_end_is_finished(
     def die(*_: object, **__: object) -> None:
         raise Killed
 
-    monkeypatch.setattr("clipart.record.keep.save_png", die)
+    monkeypatch.setattr("clipart.record.keep.save_picture", die)
     with pytest.raises(Killed):
         start(settings, tmp_path / "cut", video="mp4", video_seconds=0.5)
     monkeypatch.undo()
