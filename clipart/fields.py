@@ -111,7 +111,7 @@ CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]
 ProcessName = Annotated[str, AfterValidator(refusing(PROCESSES.check))]
 Chain = Annotated[
     tuple[str, ...],
-    BeforeValidator(refusing(lambda v: read_chain(v if isinstance(v, str) else ",".join(map(str, v))))),
+    BeforeValidator(refusing(lambda v: read_chain(v if isinstance(v, str) else _joined(v)))),
 ]
 
 
@@ -136,6 +136,10 @@ Palette = Annotated[tuple[PaletteColour, ...], BeforeValidator(_split)]
 Extra = bool | int | float | str
 
 
+def _joined(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def knob(default: Any, group: str, about: str, unit: str = "", *, joined: bool = False, **bounds: Any) -> Any:
     """Describe a field that the command line offers: its panel, what it does, its unit and range.
 
@@ -143,6 +147,9 @@ def knob(default: Any, group: str, about: str, unit: str = "", *, joined: bool =
     """
     extra: dict[str, Any] = {"group": group, "unit": unit, "joined": joined}
     return Field(default, description=about, json_schema_extra=extra, **bounds)
+
+
+Names = tuple[Annotated[str, Field(max_length=200)], ...]
 
 
 def listed(about: str, most: int) -> Any:

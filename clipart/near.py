@@ -7,6 +7,8 @@ from difflib import get_close_matches
 
 CUTOFF = 0.6  # likeness of the letters from 0 to 1, as difflib measures it
 
+MOST = 100  # characters of a name that are looked at
+
 
 def nearest(name: str, known: Iterable[str], most: int = 1, cutoff: float = CUTOFF) -> list[str]:
     """Return at most `most` of the `known` names that are spelt like `name`, the likest first.
@@ -14,7 +16,7 @@ def nearest(name: str, known: Iterable[str], most: int = 1, cutoff: float = CUTO
     Capital and small letters count as the same. `cutoff` is the least likeness, from 0 (any) to 1 (equal).
     """
     spelt = {each.lower(): each for each in known}
-    return [spelt[each] for each in get_close_matches(name.lower(), spelt, n=most, cutoff=cutoff)]
+    return [spelt[each] for each in get_close_matches(name[:MOST].lower(), spelt, n=most, cutoff=cutoff)]
 
 
 def did_you_mean(

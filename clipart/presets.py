@@ -24,6 +24,7 @@ from clipart.inputs import read_bytes
 from clipart.knobs import knobs
 from clipart.near import did_you_mean
 from clipart.recipe import GROUPS, Recipe, make_recipe
+from clipart.text import brief, quoted
 
 MAX_BYTES = limits.TOML_BYTES
 NOT_IN_PRESETS = ("prompt", "seed")
@@ -84,7 +85,7 @@ def load_preset(name_or_path: str) -> Preset:
         if (parent := values.get("extends")) is None:
             break
         if not isinstance(parent, str):
-            raise UsageError(f"{path}: extends = {parent!r} is not the name of a preset.")
+            raise UsageError(f"{path}: extends = {quoted(parent)} is not the name of a preset.")
         wanted, beside = parent, path.parent
     settings: dict[str, Any] = {}
     for _, path, values in reversed(chain):
@@ -138,7 +139,8 @@ def _locate(wanted: str, beside: Path) -> Path:
     if wanted not in names:
         hint = did_you_mean(wanted, names, quoted=True)
         raise UsageError(
-            f"No preset {wanted!r}.{hint} `clipart presets` lists them; a file of your own ends in .toml."
+            f"No preset {quoted(wanted)}.{hint} `clipart presets` lists them; "
+            "a file of your own ends in .toml."
         )
     return _files(_shipped()).get(wanted) or foreign_presets()[wanted]
 
@@ -150,7 +152,7 @@ def _own_settings(path: Path, values: dict[str, Any]) -> dict[str, Any]:
                 f"{path}: a preset is a look for any prompt, so it has no {key!r}. Take that line out."
             )
     if not isinstance(values.get("about", ""), str):
-        raise UsageError(f"{path}: about = {values['about']!r} is not a text.")
+        raise UsageError(f"{path}: about = {quoted(values['about'])} is not a text.")
     return {key: value for key, value in values.items() if key not in ("about", "extends")}
 
 
@@ -177,7 +179,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         line = raw.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}: not UTF-8 text (line {line}).") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: broken TOML: {error}.") from None
+        raise UsageError(f"{path}: broken TOML: {brief(str(error))}.") from None
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
         raise UsageError(f"{path}: broken TOML: {reason}.") from None

@@ -33,6 +33,7 @@ from clipart.fields import (
     Extra,
     JudgeSpec,
     LayoutKind,
+    Names,
     OptimizerKind,
     Palette,
     PaletteColour,
@@ -54,7 +55,7 @@ from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
 from clipart.refusal import explained
 from clipart.rng import MAX_SEED
-from clipart.values import sized
+from clipart.values import require_few, sized
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
@@ -74,8 +75,7 @@ class _Schema(BaseModel):
     if not TYPE_CHECKING:  # or a type checker would no longer know the settings by name
 
         def __init__(self, /, **values: Any) -> None:
-            if len(values) > limits.SETTINGS:
-                raise UsageError(f"{len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
+            require_few(values)
             try:
                 super().__init__(**as_recorded(sized(values)))
             except ValidationError as error:
@@ -89,7 +89,7 @@ class Stage(_Schema):
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: tuple[str, ...] = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
+    left: Names = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
     process: ProcessName | None = None
     canvas: CanvasName | None = None
     optimizer: OptimizerKind | None = None
@@ -289,7 +289,7 @@ class Recipe(_Schema):
     extras: dict[str, Extra] = Field(
         default={}, max_length=100, description="settings of parts of other packages"
     )
-    left: tuple[str, ...] = listed("settings that were left open when the run began", limits.NAMES_LEFT)
+    left: Names = listed("settings that were left open when the run began", limits.NAMES_LEFT)
 
     @field_validator("no")
     @classmethod

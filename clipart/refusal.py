@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 from clipart import limits
 from clipart.fields import RefusedError
 from clipart.meanings import setting_meant
-from clipart.text import allowed
+from clipart.text import brief, quoted
 
-_LONGEST = 200  # characters of a value, or of a key
+_MESSAGE = 1000  # characters of a mistake
 
 
 def explained(error: ValidationError, schema: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
@@ -42,18 +42,6 @@ def _explain(issue: dict[str, Any], outer: type[BaseModel], inner: Mapping[str, 
     message = str(issue["msg"]).removeprefix("Value error, ").rstrip(".")
     field = schema.model_fields.get(name)
     about = f" ({field.description})" if field is not None and field.description and not refused else ""
-    given = _given(issue.get("input"))
-    return f"{'.'.join(where) or 'recipe'} = {given}: {message[:1].lower()}{message[1:]}.{about}"
-
-
-def _given(value: Any) -> str:
-    try:
-        return brief(repr(value))
-    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
-        return "a value too long to write"
-
-
-def brief(text: str) -> str:
-    """Return at most 200 characters of `text`, without what is not allowed in a recipe."""
-    text = allowed(text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    given = quoted(issue.get("input"))
+    message = brief(message[:1].lower() + message[1:], _MESSAGE)
+    return f"{'.'.join(where) or 'recipe'} = {given}: {message}.{about}"

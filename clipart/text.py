@@ -40,6 +40,22 @@ def allowed(text: str) -> str:
     return FORBIDDEN.sub(REPLACEMENT, text)
 
 
+def brief(text: str, most: int = 200) -> str:
+    """Return at most `most` characters of `text`, those that are not allowed replaced, for a message."""
+    text = allowed(text[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def quoted(value: object) -> str:
+    """Return `value` as Python writes it, at most 200 characters of it, for a message."""
+    if isinstance(value, str):
+        value = value[:300]
+    try:
+        return brief(repr(value))
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        return "a value too long to write"
+
+
 def kept_name(name: str) -> str:
     """Return the name of a file as a recipe keeps it: as it is, or as `file:` and its bytes."""
     if name.startswith(FILE) or not FORBIDDEN.search(name):

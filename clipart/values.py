@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from clipart import limits
 from clipart.errors import UsageError
 from clipart.given import remember
 
@@ -36,6 +37,19 @@ def number(value: Any) -> str:
     if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
         return str(value)
     return f"{float(value):.12f}".rstrip("0").rstrip(".")
+
+
+def require_few(values: Mapping[str, Any]) -> None:
+    """Refuse more settings, of a recipe or of a stage, than a recipe can have, before each is looked at.
+
+    Raises:
+        UsageError: there are more than `clipart.limits.SETTINGS`.
+    """
+    stages = values.get("stages")
+    tables = [values, *(stages if isinstance(stages, (list, tuple)) else ())]
+    most = max((len(each) for each in tables if isinstance(each, Mapping)), default=0)
+    if most > limits.SETTINGS or len(tables) > limits.SETTINGS:
+        raise UsageError(f"{max(most, len(tables)):,} settings; a recipe has at most {limits.SETTINGS}.")
 
 
 def sized(values: Mapping[str, Any]) -> dict[str, Any]:

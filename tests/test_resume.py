@@ -24,7 +24,7 @@ from clipart.record import checkpoint
 from clipart.record.checkpoint import checkpoints, latest
 from clipart.record.header import stamped
 from clipart.record.log import read_log
-from clipart.record.metadata import read_origin
+from clipart.record.metadata import Origin, read_origin, shared
 from clipart.record.trajectory import open_trajectory, segments
 from clipart.runs import Outputs, resume, run
 
@@ -82,7 +82,8 @@ def test_a_cut_run_ends_in_the_same_picture(settings: Settings, tmp_path: Path, 
     assert [line.step for line in lines] == list(range(7))
     assert [line.stop for line in lines] == [None] * 6 + ["steps"]
     assert lines[-1].losses == read_log(whole.paths["log"])[-1].losses
-    assert read_origin(result.paths["picture"]).recipe == whole.recipe
+    assert read_origin(result.paths["picture"]).recipe == shared(Origin(whole.recipe)).recipe
+    assert read_origin(folder).recipe == whole.recipe
 
 
 def test_it_may_be_cut_again_and_again(settings: Settings, tmp_path: Path) -> None:

@@ -59,6 +59,21 @@ def test_what_does_not_fit_is_refused_before(tmp_path: Path) -> None:
         require_picture(tmp_path / "a.webp", {}, 20_000)
 
 
+@pytest.mark.parametrize("unit", ["a", "猫", "🍎", "&"])
+def test_what_is_not_refused_is_written(tmp_path: Path, unit: str) -> None:
+    for length in (2000, 9990):
+        recipe = make_recipe({"prompt": unit * length, "seed": 1}).resolve()
+        for suffix in KINDS:
+            try:
+                require_picture(tmp_path / f"a{suffix}", tags(Origin(recipe, {}, versions())))
+            except UsageError:
+                assert suffix in (".jpg", ".jpeg")
+                continue
+            origin = Origin(recipe, {f"model {n}": "ab" * 32 for n in range(4)}, versions())
+            save_picture(IMAGE, tmp_path / f"a{suffix}", tags(origin))
+            assert read_origin(tmp_path / f"a{suffix}") == origin
+
+
 def test_a_sheet_is_of_the_kind_of_its_name(tmp_path: Path) -> None:
     save_picture(IMAGE, tmp_path / "a.png")
     for suffix in KINDS:

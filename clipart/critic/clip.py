@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -23,7 +22,7 @@ from clipart.device import pick_dtype
 from clipart.errors import ModelError
 from clipart.models import hub
 from clipart.models.source import Source, find_source, find_tokenizer
-from clipart.models.weights import SAFE, read_tensors, require_tensors
+from clipart.models.weights import SAFE, read_tensors, require_safe, require_tensors
 from clipart.prompt import Part
 
 
@@ -99,7 +98,9 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
             )
             tokenizer = open_clip.get_tokenizer(source.location)
             _fill(model, source.weights)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (MemoryError, ModelError):
+        raise
+    except Exception as error:  # what a configuration or weights that do not fit make of a model
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"--clip {name}: the model cannot be loaded ({reason}). `clipart doctor` shows what is there."
@@ -125,7 +126,8 @@ def _fill(model: Any, weights: Path) -> None:
     """Read `weights` into `model`; open_clip only ever sees safetensors."""
     open_clip = hub.open_clip()
 
-    if weights.suffix.lower() == SAFE:
+    if weights.suffix == SAFE:
+        require_safe(weights)
         require_tensors(weights)  # open_clip ends at the first of them
         open_clip.load_checkpoint(model, str(weights))
         return

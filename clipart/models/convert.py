@@ -14,29 +14,31 @@ from __future__ import annotations
 
 import io
 import pickle
-import pickletools
 import struct
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 import yaml  # type: ignore[import-untyped]
 from pydantic import ValidationError
 from torch import Tensor
 
-from clipart.errors import ModelError
+from clipart import limits
+from clipart.errors import ModelError, UsageError
+from clipart.inputs import opened, read_bytes
+from clipart.models.pickles import LEGACY, LEGACY_PICKLES, ZIP, check_pickle, open_archive
 from clipart.models.vqgan import METADATA, VqganConfig, build_network, reason
 
-MAX_CONFIG = 2**16  # bytes; taming's configurations have about 1,000
-MAX_PICKLE = 2**26  # bytes; a checkpoint with its optimiser's state has about 1 MB
-MAX_STEPS = 5_000_000  # of the pickle's program
-MAX_ENTRIES = 50_000  # of the archive
-_ZIP = b"PK\x03\x04"
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch before 1.6: its magic number, pickled
 _LITTLE = b"little"
+
+_OPENING = (
+    *(yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken),
+    *(yaml.BlockSequenceStartToken, yaml.BlockMappingStartToken),
+)
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 _FIRST_STAGE = "first_stage_model."  # where a transformer's checkpoint keeps its VQGAN
 _TARGETS = {"taming.models.vqgan.VQModel": False, "taming.models.vqgan.GumbelVQ": True}
@@ -195,12 +197,9 @@ def _refuse_attack(module: str, name: str) -> None:
 
 
 def _unpickle(stream: io.BytesIO) -> tuple[Any, dict[str, int]]:
-    """Read one pickle, having counted its steps and the places that it remembers; see `_Reader.widths`."""
+    """Read one pickle, having looked through it; see `_Reader.widths`."""
     begin = stream.tell()
-    for step, (opcode, argument, _) in enumerate(pickletools.genops(stream), start=1):
-        # A place far beyond those used makes the memo as large: 64 GB for six bytes.
-        if step > MAX_STEPS or ("PUT" in opcode.name and (argument or 0) > step):
-            raise ModelError("its pickle is too large, or made to fill the memory")
+    check_pickle(stream)
     stream.seek(begin)
     reader = _Reader(stream)
     return reader.load(), reader.widths
@@ -212,24 +211,12 @@ def _unpickle(stream: io.BytesIO) -> tuple[Any, dict[str, int]]:
 Read = Callable[[_Storage], bytes]
 
 
-def _open_zip(path: Path) -> tuple[Any, Read]:
+def _open_zip(file: BinaryIO) -> tuple[Any, Read]:
     """Return the pickle's contents, and how to read a storage, of torch's archive since 1.6."""
-    archive = zipfile.ZipFile(path)
-    entries = {entry.filename: entry for entry in archive.infolist()}
-    if len(archive.infolist()) > MAX_ENTRIES or len(entries) < len(archive.infolist()):
-        raise ModelError(f"its archive has more than {MAX_ENTRIES} entries, or one twice")
-    for entry in entries.values():
-        # Torch compresses nothing; so no entry can be larger than the file.
-        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            raise ModelError("its archive is compressed, which torch's never are")
-    roots = [name.removesuffix("/data.pkl") for name in entries if name.endswith("/data.pkl")]
-    if len(roots) != 1:
-        raise ModelError("it is an archive, but not one that torch wrote")
-    root = roots[0]
+    archive, root = open_archive(file)
+    entries = set(archive.namelist())
     if f"{root}/constants.pkl" in entries or any(name.startswith(f"{root}/code/") for name in entries):
         raise ModelError("it is TorchScript, which is a program. Only checkpoints of weights are read")
-    if entries[f"{root}/data.pkl"].file_size > MAX_PICKLE:
-        raise ModelError(f"its pickle has more than {MAX_PICKLE:,} bytes")
     if f"{root}/byteorder" in entries and archive.read(f"{root}/byteorder").strip() != _LITTLE:
         raise ModelError("it was written on a big-endian machine")
 
@@ -239,30 +226,29 @@ def _open_zip(path: Path) -> tuple[Any, Read]:
     return _unpickle(io.BytesIO(archive.read(f"{root}/data.pkl")))[0], read
 
 
-def _open_legacy(path: Path) -> tuple[Any, Read]:
+def _open_legacy(file: BinaryIO) -> tuple[Any, Read]:
     """Return the pickle's contents, and how to read a storage, of a file of torch before 1.6.
 
     That is five pickles (magic number, version, machine, contents, names of the storages) and then, for
     each name, a count of eight bytes and the numbers.
     """
-    with path.open("rb") as file:
-        head = io.BytesIO(file.read(MAX_PICKLE))
-    _magic, _version, (machine, _), (contents, widths), (keys, _) = (_unpickle(head) for _ in range(5))
+    head = io.BytesIO(file.read(limits.PICKLE_BYTES))
+    _magic, _version, (machine, _), (contents, widths), (keys, _) = (
+        _unpickle(head) for _ in range(LEGACY_PICKLES)
+    )
     if isinstance(machine, dict) and machine.get("little_endian") is False:
         raise ModelError("it was written on a big-endian machine")
     places: dict[str, tuple[int, int]] = {}
-    with path.open("rb") as file:
-        file.seek(head.tell())
-        for key in keys:
-            (count,) = struct.unpack("<Q", file.read(8))
-            places[key] = (file.tell(), count * widths[key])
-            file.seek(count * widths[key], io.SEEK_CUR)
+    file.seek(head.tell())
+    for key in keys:
+        (count,) = struct.unpack("<Q", file.read(8))
+        places[key] = (file.tell(), count * widths[key])
+        file.seek(count * widths[key], io.SEEK_CUR)
 
     def read(storage: _Storage) -> bytes:
         start, length = places[storage.key]
-        with path.open("rb") as file:
-            file.seek(start)
-            return file.read(length)
+        file.seek(start)
+        return file.read(length)
 
     return contents, read
 
@@ -281,9 +267,10 @@ def convert(config: Path, checkpoint: Path) -> tuple[dict[str, Tensor], dict[str
     """
     shape, prefix = read_config(config)
     try:
-        tensors = _read_tensors(checkpoint, shape, prefix)
-    except FileNotFoundError:
-        raise ModelError(f"{checkpoint}: there is no such file.") from None
+        with opened(checkpoint) as file:
+            tensors = _read_tensors(file, shape, prefix)
+    except UsageError as error:  # no such file
+        raise ModelError(str(error)) from None
     except ModelError as error:
         raise ModelError(f"{checkpoint}: refused: {error}.") from None
     except _BROKEN as error:
@@ -300,13 +287,11 @@ def read_config(path: Path) -> tuple[VqganConfig, str]:
         ModelError: there is no such file, or it describes no VQGAN.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_CONFIG + 1).decode()
-        if len(text) > MAX_CONFIG or any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ModelError(f"{path}: not a configuration of taming's: too long, or with references.")
+        text = read_bytes(path, limits.CONFIG_BYTES).decode()
+        _require_shallow(path, text)
         content = yaml.safe_load(text)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such file.") from None
+    except UsageError as error:
+        raise ModelError(str(error)) from None
     except (OSError, UnicodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a YAML file that can be read ({type(error).__name__}).") from error
     try:
@@ -328,13 +313,25 @@ def read_config(path: Path) -> tuple[VqganConfig, str]:
         ) from None
 
 
-def _read_tensors(path: Path, shape: VqganConfig, prefix: str) -> dict[str, Tensor]:
-    with path.open("rb") as file:
-        start = file.read(len(_LEGACY))
-    if start.startswith(_ZIP):
-        contents, read = _open_zip(path)
-    elif start == _LEGACY:
-        contents, read = _open_legacy(path)
+def _require_shallow(path: Path, text: str) -> None:
+    """Look through a YAML file before it is read: PyYAML's time grows with the square of the depth."""
+    depth = 0
+    for token in yaml.scan(text):
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > limits.CONFIG_DEPTH or isinstance(token, yaml.AliasToken):
+            raise ModelError(
+                f"{path}: not a configuration of taming's: with references, or more than "
+                f"{limits.CONFIG_DEPTH} levels deep."
+            )
+
+
+def _read_tensors(file: BinaryIO, shape: VqganConfig, prefix: str) -> dict[str, Tensor]:
+    start = file.read(len(LEGACY))
+    file.seek(0)
+    if start.startswith(ZIP):
+        contents, read = _open_zip(file)
+    elif start == LEGACY:
+        contents, read = _open_legacy(file)
     else:
         raise ModelError("it is no checkpoint of torch's")
     state = contents.get("state_dict", contents) if isinstance(contents, dict) else None

@@ -10,10 +10,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from clipart.errors import ModelError
+from clipart import limits
+from clipart.errors import ModelError, UsageError
 from clipart.files import locked
+from clipart.inputs import read_bytes
 from clipart.models.home import NoHomeError, home, write
+from clipart.text import brief
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,27 @@ def read() -> dict[str, Record]:
         ModelError: the ledger is broken, or may not be read.
     """
     try:
-        found = json.loads(path().read_text(encoding="utf-8"))
-        return {str(key): Record(**record) for key, record in found["files"].items()}
+        if not path().exists():
+            return {}
+        found = json.loads(read_bytes(path(), limits.LEDGER_BYTES))
+        return {str(key): _record(record) for key, record in found["files"].items()}
     except (FileNotFoundError, NotADirectoryError, NoHomeError):
         return {}
-    except OSError as error:
-        raise ModelError(f"{path()} cannot be read ({error.strerror}), no model can be checked.") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, UsageError) as error:
+        raise ModelError(f"{path()} cannot be read ({error}), no model can be checked.") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ModelError(
-            f"{path()} is broken, so no model can be compared with what it was ({error}). "
+            f"{path()} is broken, so no model can be compared with what it was ({brief(str(error))}). "
             "Restore it; or remove it, and the files as they are now count as right."
         ) from error
+
+
+def _record(values: dict[str, Any]) -> Record:
+    record = Record(**values)
+    for name, kind in (("name", str), ("sha256", str), ("size", int), ("commit", str)):
+        if not isinstance(getattr(record, name), kind):
+            raise ValueError(f"{name} is no {kind.__name__}")
+    return record
 
 
 def add(key: str, record: Record) -> Record:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clipart import limits
 from clipart.errors import ModelError
 from clipart.files import sha256
+from clipart.inputs import read_bytes
 from clipart.models import hub, registry, store
+from clipart.models.config import Model, check_config, read_json, require_numbers
 from clipart.models.spec import AT, LOCAL, ModelSpec
 from clipart.near import did_you_mean
 
@@ -38,7 +41,8 @@ class Source:
         """Return a name that no other model has: of the weights, and of how they are used."""
         config = ""
         if self.location.startswith(LOCAL):
-            config = (Path(self.location.removeprefix(LOCAL)) / store.CONFIG).read_text(encoding="utf-8")
+            path = Path(self.location.removeprefix(LOCAL)) / store.CONFIG
+            config = read_bytes(path, limits.CONFIG_BYTES).decode()
         place = config or self.location
         parts = [self.digest or sha256(self.weights), place, json.dumps(self.options, sort_keys=True)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -55,6 +59,8 @@ def find_source(name: str) -> Source:
     entry = _find(name)
     files = store.checked(entry)
     options = _options(*name_and_tag(entry)) if entry.architecture else {}
+    if files.config is not None:
+        require_numbers(name, _require_ours(name, files.config), files.weights)
     return Source(_location(entry, files.config), files.weights, options, files.sha256)
 
 
@@ -84,13 +90,10 @@ def side(name: str) -> int:
     """
     location = find_tokenizer(name)
     if location.startswith(LOCAL):
-        path = Path(location.removeprefix(LOCAL)) / store.CONFIG
-        model = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
-    else:
-        open_clip = hub.open_clip()
+        return _require_ours(name, Path(location.removeprefix(LOCAL)) / store.CONFIG).side
+    open_clip = hub.open_clip()
 
-        model = open_clip.get_model_config(location)
-    found = model["vision_cfg"].get("image_size", 224)
+    found = open_clip.get_model_config(location)["vision_cfg"].get("image_size", 224)
     return int(found if isinstance(found, int) else found[0])
 
 
@@ -128,6 +131,7 @@ def _in_folder(spec: ModelSpec) -> Source:
     weights = next((folder / each for each in store.WEIGHTS if (folder / each).is_file()), None)
     if weights is None:
         raise ModelError(f"--clip {spec.name}: there is no {store.WEIGHTS[0]} in {folder}.")
+    require_numbers(spec.name, _require_ours(spec.name, config), weights)
     return Source(f"{LOCAL}{folder}", weights, {})
 
 
@@ -158,12 +162,11 @@ def _architecture(name: str) -> str:
     return architecture
 
 
-def _require_ours(name: str, config: Path) -> None:
-    """Refuse a configuration that would make open_clip load something else from somewhere else."""
-    try:
-        found = json.loads(config.read_text(encoding="utf-8"))
-        model = found["model_cfg"]
-        _ = model["embed_dim"], model["vision_cfg"].keys(), model["text_cfg"].keys()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{name}: {config} is no open_clip_config.json ({error!r}).") from error
-    registry.require_whole(name, model)
+def _require_ours(name: str, config: Path) -> Model:
+    """Return what a configuration describes; refuse one that would load something from somewhere else."""
+    found = read_json(name, config)
+    model = found.get("model_cfg")
+    towers = [model.get(tower) for tower in ("text_cfg", "vision_cfg")] if isinstance(model, dict) else [None]
+    if isinstance(model, dict) and all(isinstance(tower, dict) for tower in towers):
+        registry.require_whole(name, model)
+    return check_config(name, config, found)

@@ -23,6 +23,8 @@ from clipart.device import pick_dtype
 from clipart.errors import ModelError
 from clipart.models import embedded, registry
 from clipart.models.spec import ModelSpec
+from clipart.models.weights import require_safe
+from clipart.text import brief
 
 METADATA = "clipart.vqgan"  # the key of the configuration in a file's metadata
 _DISTANCES_AT_ONCE = 2**24  # entries of the table of distances from latents to codes, 64 MiB
@@ -198,7 +200,7 @@ def load_vqgan(name: str | None, device: torch.device, precision: str = "auto") 
     except RuntimeError as error:
         raise ModelError(f"--vqgan {name}: the weights do not fit the configuration in the file.") from error
     codebook = state["quantize.embed.weight" if config.gumbel else "quantize.embedding.weight"]
-    if not bool(torch.isfinite(codebook).all()):
+    if not codebook.is_floating_point() or not bool(torch.isfinite(codebook).all()):
         raise ModelError(f"--vqgan {name}: the codebook is not all finite numbers. The file is broken.")
     dtype = pick_dtype(precision, device)
     network = network.to(device, dtype).to(memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -216,6 +218,7 @@ def read_vqgan(name: str) -> tuple[VqganConfig, dict[str, Tensor]]:
             f"--vqgan {name}: there is no such file. `clipart models convert CONFIG CKPT` makes one."
         )
     try:
+        require_safe(Path(name))
         with safe_open(name, "pt") as file:
             config = VqganConfig.model_validate_json((file.metadata() or {})[METADATA])
             return config, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
@@ -225,9 +228,9 @@ def read_vqgan(name: str) -> tuple[VqganConfig, dict[str, Tensor]]:
         ) from None
     except ValidationError as error:
         raise ModelError(f"--vqgan {name}: a configuration that cannot be: {reason(error)}.") from error
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ModelError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(
-            f"--vqgan {name}: not a safetensors file that can be read ({error}). "
+            f"--vqgan {name}: not a safetensors file that can be read ({brief(str(error))}). "
             "If it is taming's, convert it first: clipart models convert CONFIG CKPT"
         ) from error
 
@@ -237,4 +240,4 @@ def reason(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+    return brief(f"{where}: {message}" if where else message)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from clipart.errors import ModelError
+from clipart import limits
+from clipart.errors import ModelError, UsageError
+from clipart.inputs import opened
+from clipart.models.pickles import check_checkpoint
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,20 +32,18 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ModelError: it is no such file, or holds more than tensors.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     if path.suffix.lower() == SAFE:
-        try:
-            require_tensors(path)
-            return load_file(path)
-        except (SafetensorError, OSError) as error:
-            raise ModelError(f"{path}: not readable as safetensors ({error}).") from error
+        return _read_safe(path)
     if not is_pickled(path):
         known = ", ".join((SAFE, *PICKLED))
         raise ModelError(f"{path}: not the name of a checkpoint. It ends in one of {known}.")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with opened(path) as file:
+            check_checkpoint(file)
+            found = torch.load(file, map_location="cpu", weights_only=True)
+    except UsageError as error:  # no such file
+        raise ModelError(str(error)) from None
     except Exception as error:  # what a hostile or broken pickle makes of the reader can be anything
         raise ModelError(
             f"{path}: refused. It holds more than tensors, or is broken ({_reason(error)}). "
@@ -50,7 +51,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
-    tensors = found if isinstance(found, dict) else {}
+    tensors: dict[Any, Any] = found if isinstance(found, dict) else {}
     kept = {str(name): each for name, each in tensors.items() if isinstance(each, torch.Tensor)}
     if not kept:
         raise ModelError(f"{path}: no tensors in it.")
@@ -70,6 +71,37 @@ def require_tensors(path: Path) -> None:
         is_empty = not file.keys()
     if is_empty:
         raise ModelError(f"{path}: no tensors in it.")
+
+
+def _read_safe(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    require_safe(path)
+    try:
+        found = load_file(path)
+    except (SafetensorError, OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
+        raise ModelError(f"{path}: not readable as safetensors ({_reason(error)}).") from error
+    if not found:
+        raise ModelError(f"{path}: no tensors in it.")
+    return found
+
+
+def require_safe(path: Path) -> None:
+    """Check that a file begins as safetensors do, with a header of at most `clipart.limits.HEADER_BYTES`.
+
+    Raises:
+        ModelError: it does not, or is no ordinary file.
+    """
+    try:
+        with opened(path) as file:
+            length, brace = file.read(8), file.read(1)
+    except UsageError as error:
+        raise ModelError(str(error)) from None
+    if len(length) < 8 or brace != b"{":
+        raise ModelError(f"{path}: not readable as safetensors, it begins in another way.")
+    if int.from_bytes(length, "little") > limits.HEADER_BYTES:
+        raise ModelError(f"{path}: its header has more than {limits.HEADER_BYTES:,} bytes.")
 
 
 def _reason(error: Exception) -> str:

@@ -137,13 +137,14 @@ def xmp(origin: Origin) -> str:
 def tags(origin: Origin) -> dict[str, str]:
     """Return everything that a file is to carry, by keyword: `parameters`, `clipart` and the XMP packet.
 
-    Of paths on this machine it has the last part only; the SHA-256 of a model says which it was.
+    They say it as `shared` has it; the SHA-256 of a model says which it was.
     """
-    origin = _without_folders(origin)
+    origin = shared(origin)
     return {THEIRS: infotext(origin), OURS: origin.to_json(), XMP: xmp(origin)}
 
 
-def _without_folders(origin: Origin) -> Origin:
+def shared(origin: Origin) -> Origin:
+    """Return it as a picture has it, which others see: of paths on this machine the last part only."""
     recipe = origin.recipe
     specs = {"judge": recipe.judge} | {name: getattr(recipe, name) for name in FILES}
     changes: dict[str, Any] = {name: _last_part(spec) for name, spec in specs.items() if spec is not None}

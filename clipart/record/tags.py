@@ -256,11 +256,30 @@ def picture_exif(texts: Mapping[str, str]) -> bytes:
     return exif.tobytes()
 
 
+def _extend_webp(file: IO[bytes]) -> None:
+    """Give a WebP of one picture, as a film of equal ones is, the header that texts need (RFC 9649, 2.7)."""
+    file.seek(12)
+    rest = file.read()
+    if rest.startswith(b"VP8L"):
+        (bits,) = struct.unpack_from("<I", rest, 9)
+        width, height, flags = bits & 0x3FFF, bits >> 14 & 0x3FFF, 0x10 * (bits >> 28 & 1)
+    elif rest.startswith(b"VP8 "):
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", rest, 14))
+        width, height, flags = width - 1, height - 1, 0
+    else:
+        raise BrokenError("a WebP without a picture")
+    head = (
+        struct.pack("<4sII", b"VP8X", 10, flags) + width.to_bytes(3, "little") + height.to_bytes(3, "little")
+    )
+    file.seek(12)
+    file.write(head + rest)
+
+
 def _append_webp(file: IO[bytes], texts: Mapping[str, str]) -> None:
     file.seek(12)
-    kind = file.read(8)[:4]
-    if kind != b"VP8X":
-        raise BrokenError("a WebP without an extended header")
+    if file.read(4) != b"VP8X":
+        _extend_webp(file)
+    file.seek(20)
     flags = file.read(1)[0]
     file.seek(-1, 1)
     file.write(bytes([flags | _VP8X_EXIF | _VP8X_XMP]))

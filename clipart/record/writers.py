@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """A format: Pillow's name and options, pixels of a side at most, bytes of an XMP packet at most."""
+    """A format: Pillow's name and options, pixels of a side at most, bytes of XMP or EXIF at most."""
 
     name: str
     side: int
@@ -64,7 +64,8 @@ def require_picture(path: Path, texts: Mapping[str, str] | None = None, side: in
             f"{path}: {kind.name} has at most {kind.side:,} pixels a side, and this picture {side:,}. "
             f"Type {png}."
         )
-    if texts and len(picture_xmp(texts)) + _MODELS > kind.packet:
+    longest = max(len(picture_xmp(texts)), len(picture_exif(texts))) if texts else 0
+    if longest + _MODELS > kind.packet:
         raise UsageError(f"{path}: the recipe is too long for {kind.name}. Type {png}, or add --no-metadata.")
     require_output(path)
 

@@ -8,15 +8,15 @@ writes one file for each kind, and 300 broken ones.
 from __future__ import annotations
 
 import io
-import random
 import struct
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from tests.attacks.mutations import mutated
 
 KINDS = {
     "png": ("RGB", "RGBA", "L", "LA", "P", "1", "I;16"),
@@ -164,30 +164,6 @@ def whole() -> dict[str, bytes]:
                 options["icc_profile"] = profile()
             files[f"{mode.replace(';', '-')}.{suffix}"] = saved(picture, kind, **options)
     return files
-
-
-def mutated(files: dict[str, bytes], count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
-    """Yield `count` broken files, made of `files` in turn: cut, overwritten, doubled, bits turned."""
-    chance, names = random.Random(seed), sorted(files)  # noqa: S311 (no secret)
-    for number in range(count):
-        name = names[number % len(names)]
-        data = bytearray(files[name])
-        for _ in range(chance.choice((1, 1, 2, 4, 16))):
-            at = chance.randrange(max(1, len(data)))
-            match chance.randrange(6):
-                case 0:
-                    del data[at:]
-                case 1:
-                    data[at : at + 4] = chance.choice(
-                        (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x80\0\0\0")
-                    )
-                case 2:
-                    data[at:at] = data[at : at + chance.randrange(64)]
-                case 3:
-                    del data[at : at + chance.randrange(16)]
-                case _ if data:
-                    data[min(at, len(data) - 1)] ^= 1 << chance.randrange(8)
-        yield name, bytes(data)
 
 
 def write_all(folder: Path) -> None:

@@ -27,6 +27,8 @@ def convert(sink: Sink, names: Sequence[str], output: Path | None = None, force:
         )
     config, checkpoint = (Path(name) for name in names)
     final = output or checkpoint.with_suffix(".safetensors")
+    if final.suffix.lower() != ".safetensors":
+        raise UsageError(f"{final}: a VQGAN is written as safetensors. Type {final.stem}.safetensors.")
     if any(os.path.realpath(final) == os.path.realpath(source) for source in (config, checkpoint)):
         raise UsageError(f"{final} is one of the files that are read. Choose another name with -o FILE.")
     from safetensors.torch import save_file
