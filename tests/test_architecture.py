@@ -22,6 +22,7 @@ FLOORS = [
     {"canvas"},
     {"critic"},
     {"process"},
+    {"memory"},
     {"session"},
     {"starts"},
     {"loop"},

@@ -87,7 +87,7 @@ def test_shapes_move_as_the_picture_of_them_would(camera: dict[str, float]) -> N
         canvas.opacity.fill_(0.8)
         expected = moved(canvas(), recipe)
         canvas.edge *= recipe.zoom  # a soft edge is so many pixels wide, near or far
-        canvas.move(canvas(), recipe)
+        canvas.move(canvas(), recipe, torch.full((1, 3, 48, 72), 0.9))
         inner = slice(12, -12)  # beyond the edge the picture is its mirror
         difference = (canvas() - expected)[..., inner, inner].abs()
     assert difference.mean() < 0.01

@@ -59,6 +59,11 @@ class Canvas(nn.Module, ABC):
         user's or of the stage before; else randomness of the start comes from it.
         """
 
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel of the canvas."""
+        return 240
+
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
@@ -82,9 +87,12 @@ class Canvas(nn.Module, ABC):
         for parameter in self.parameters():
             parameter.zero_()
 
-    def move(self, image: Tensor, settings: Recipe) -> None:
-        """Show what the camera of `settings` sees one step later of `image`, the canvas's own in [0, 1]."""
-        self.restart(moved(image, settings))
+    def move(self, image: Tensor, settings: Recipe, fresh: Tensor) -> None:
+        """Show what the camera of `settings` sees one step later of `image`, the canvas's own in [0, 1].
+
+        `fresh`, of the same shape, is static on paper, for what comes into view.
+        """
+        self.restart(moved(image, settings, fresh))
 
 
 class _ClampWithGrad(torch.autograd.Function):

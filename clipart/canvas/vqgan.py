@@ -65,6 +65,11 @@ class VqganCanvas(Canvas):
         (needed,) = cls.needs
         return cls(start, models[needed], generator=generator, codes=settings.codes, pull=settings.pull)
 
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel, with the embedded model."""
+        return 760
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""
         latent = self.low + self.span * self.latent
