@@ -1,4 +1,4 @@
-"""Whether a picture fits in memory: an estimate before anything is loaded, and a refusal with one that fits."""
+"""Whether a picture fits in memory: an estimate before anything is loaded, and a refusal of what does not."""
 
 from __future__ import annotations
 
