@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
+from clipart import limits
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
+from clipart.finish import FINISHES
 from clipart.finish.chain import read_chain
 from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.process import PROCESSES
 from clipart.tables import Table
 from clipart.target import Target, parse_target
+from clipart.text import code_point, first_forbidden, kept_name
 from clipart.values import number, one_or_more, place
 
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
@@ -22,7 +25,7 @@ Distance = Literal["auto", "contrast", "cosine", "spherical"]
 LayoutKind = Literal["auto", "apart", "blend"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Colour = Literal["decorrelated", "rgb"]
-DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:\d+)?)$"
+DEVICE_PATTERN = r"^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$"
 
 
 class RefusedError(ValueError):
@@ -48,6 +51,37 @@ def _typed(kind: type, read: Callable[[str], Any]) -> PlainValidator:
     )
 
 
+def require_allowed(value: Any) -> None:
+    """Refuse a value with a text in it that is longer than a recipe's may be, or not allowed.
+
+    Raises:
+        RefusedError: saying which character it is (`clipart.text`).
+    """
+    for text in _texts(value):
+        if len(text) > limits.CHARACTERS:
+            raise RefusedError(f"it has {len(text):,} characters; at most {limits.CHARACTERS:,}.")
+        if found := first_forbidden(text):
+            raise RefusedError(f"{code_point(found[0])} in it is a control character or none; delete it.")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, ModelSpec):
+        yield value.name
+    elif isinstance(value, Mapping):
+        for pair in value.items():
+            yield from _texts(pair)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _picture(value: Any) -> Any:
+    name = place(value)
+    return kept_name(name) if isinstance(name, str) else name
+
+
 _AS_TEXT = PlainSerializer(str, return_type=str)
 Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
 JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
@@ -55,13 +89,33 @@ VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
 Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
 Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
-PictureName = Annotated[str, BeforeValidator(place)]
+PictureName = Annotated[str, BeforeValidator(_picture)]
 CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]
 ProcessName = Annotated[str, AfterValidator(refusing(PROCESSES.check))]
 Chain = Annotated[
     tuple[str, ...],
     BeforeValidator(refusing(lambda v: read_chain(v if isinstance(v, str) else ",".join(map(str, v))))),
 ]
+
+
+def _is_colour(text: str) -> str:
+    from PIL import ImageColor
+
+    try:
+        ImageColor.getrgb(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no colour. Type a name such as white, or #rrggbb") from None
+    return text
+
+
+def _split(value: Any) -> Any:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+PaletteColour = Annotated[str, AfterValidator(refusing(_is_colour))]
+Palette = Annotated[tuple[PaletteColour, ...], BeforeValidator(_split)]
 Extra = bool | int | float | str
 
 
@@ -74,4 +128,13 @@ def knob(default: Any, group: str, about: str, unit: str = "", *, joined: bool =
     return Field(default, description=about, json_schema_extra=extra, **bounds)
 
 
-TABLES: dict[str, Table[Any]] = {"canvas": CANVASES, "process": PROCESSES}  # of fields that name a part
+def listed(about: str, most: int) -> Any:
+    """Describe a field of at most `most` values, by default none, that the command line does not offer."""
+    return Field(default=(), max_length=most, description=about)
+
+
+TABLES: dict[str, Table[Any]] = {  # of fields that name a part
+    "canvas": CANVASES,
+    "process": PROCESSES,
+    "finish": FINISHES,
+}

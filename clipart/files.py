@@ -36,7 +36,10 @@ def atomic(path: Path, elsewhere: str = ELSEWHERE) -> Iterator[Path]:
     try:
         # Not tempfile.mkstemp: its files are for the owner only, and stay so after the move.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        mode = temporary.stat().st_mode
         yield temporary
+        if temporary.stat().st_mode != mode:  # safetensors makes a file of its own, for the owner only
+            temporary.chmod(mode)
         _sync(temporary)
         temporary.replace(final)
         if os.name == "posix":
@@ -107,6 +110,55 @@ def require_writable(path: Path) -> None:
         raise ResourceError(f"{path}: the folder {folder} is read-only to you. Choose another place.")
     if final.exists() and not os.access(final, os.W_OK):
         raise ResourceError(f"{path}: this file exists and is read-only. Choose another name.")
+
+
+def require_folder(folder: Path) -> None:
+    """Check that folders, and files in them, can be made in `folder`, which need not exist yet.
+
+    One of each is made, in the nearest folder that exists, and removed.
+
+    Raises:
+        UsageError: it is a file, or in one.
+        ResourceError: it is read-only, or what is made there may not be written (umask).
+        ClipartError: anything else that the system says against it.
+    """
+    there = _existing(folder)
+    if not there.is_dir():
+        raise UsageError(f"{folder}: {there} is a file, not a folder. Choose another place with --folder.")
+    made = there / f".clipart-{secrets.token_hex(4)}"
+    try:
+        made.mkdir()
+        try:
+            (made / "file").touch()
+        except PermissionError as error:
+            if made.stat().st_mode & 0o300 == 0o300:
+                raise
+            words = f"{folder}: folders that you make may not be written by you. Type first: umask 022"
+            raise ResourceError(words) from error
+        finally:
+            made.chmod(0o700)
+            (made / "file").unlink(missing_ok=True)
+            made.rmdir()
+    except OSError as error:
+        raise explain(error, folder, "choose another place with --folder") from error
+
+
+def require_file_size(path: Path, largest: int) -> None:
+    """Check that a file of `largest` bytes may be written.
+
+    Raises:
+        ResourceError: the system's limit for a file is lower.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if resource.RLIM_INFINITY != limit < largest:
+        raise ResourceError(
+            f"{path}: the system allows files of {size_text(limit)}, and {size_text(largest)} may be needed. "
+            "Type first: ulimit -f unlimited"
+        )
 
 
 def require_space(path: Path, needed: int, elsewhere: str = "choose another place") -> None:

@@ -2,97 +2,153 @@
 
 from __future__ import annotations
 
-import stat
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from clipart import limits
+from clipart.depth import to_bytes
 from clipart.errors import UsageError
+from clipart.inputs import opened
+from clipart.profiles import to_srgb
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image, Transpose
+    from PIL.ImageFile import ImageFile
     from torch import Tensor
 
 # Pillow's names. Left out are formats that start another program (EPS), and those that are rarely met.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
-READABLE = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or PPM"
-MAX_PIXELS = 89_478_485  # what Pillow warns at; 0.3 GB of RGBA
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "JPEG2000")
+READABLE = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF, PPM or JPEG 2000"
+MAX_PIXELS = limits.PICTURE_PIXELS
+_ORIENTATION = 0x0112  # the tag of EXIF
+# What begins as such a file is no picture that we read, and is refused by its name.
+_OTHERS = (
+    *((mark, "PostScript (EPS)") for mark in (b"%!PS", b"\xc5\xd0\xd3\xc6")),
+    *((mark, "SVG or other XML") for mark in (b"<svg", b"<?xml", b"\xef\xbb\xbf<", b"<!DOCTYPE svg")),
+    (b"%PDF", "PDF"),
+    (b"8BPS", "Photoshop (PSD)"),
+    (b"\x1f\x8b", "packed with gzip"),
+)
+_HEIF = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Python would print its messages
 
 
 def open_picture(path: Path, option: str = "") -> Image:
-    """Read the picture in a file: RGBA if anything in it is transparent, or else RGB; upright.
+    """Read the picture in a file: RGBA if anything in it is transparent, or else RGB; upright, in sRGB.
 
-    What the EXIF says of its orientation is carried out. Of several pictures in a file it is the first.
-    Its texts and its colour profile are left behind. `option`, such as --init, stands before the name of
-    the file in messages.
+    What the EXIF says of its orientation is carried out, and its colour profile, perceptually; a profile that
+    cannot be used is ignored, with a note. Grey values of more than 8 bits are scaled (`clipart.depth`). Of
+    several pictures in a file it is the first. `option`, such as --init, stands before the name of the file
+    in messages.
 
     Raises:
-        UsageError: no such file; not one of `READABLE`, or damaged; or more than `MAX_PIXELS` pixels.
+        UsageError: no such file; not one of `READABLE`, or damaged; or beyond `clipart.limits.PICTURE_...`.
     """
+    name = f"{option} {path}".lstrip()
+    with opened(path, name, limits.PICTURE_BYTES) as file, _guarded(name, file):
+        return _read(file, name)
+
+
+def read_about(path: Path) -> dict[str, bytes]:
+    """Return the XMP packet of the picture in a file, under "xmp", if it has one; no pixel is decoded.
+
+    Raises:
+        UsageError: as `open_picture`.
+    """
+    from PIL import Image as PilImage
+
+    with opened(path, "", limits.PICTURE_BYTES) as file, _guarded(str(path), file):
+        with PilImage.open(file, formats=FORMATS) as picture:
+            packet = picture.info.get("xmp")
+        return {"xmp": packet} if isinstance(packet, bytes) else {}
+
+
+@contextmanager
+def _guarded(name: str, file: BinaryIO) -> Iterator[None]:
+    """Turn everything that a reader of pictures raises, on whatever it is given, into a message."""
     from PIL import Image as PilImage
     from PIL import UnidentifiedImageError
 
-    name = f"{option} {path}".lstrip()
-    _require_file(path, name)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", PilImage.DecompressionBombWarning)
-            return _read(path)
+            yield
     except (PilImage.DecompressionBombError, PilImage.DecompressionBombWarning):
         millions = MAX_PIXELS // 1_000_000
         raise UsageError(
             f"{name}: the picture has too many pixels, more than {millions} million. Save it smaller first."
         ) from None
     except UnidentifiedImageError:
+        other = _other_kind(file)
         raise UsageError(
-            f"{name}: could not be read as a picture. It has to be {READABLE}: save it as PNG first."
+            f"{name}: could not be read as a picture{f', it is {other}' if other else ''}. "
+            f"It has to be {READABLE}: save it as PNG first."
         ) from None
-    except MemoryError:
+    except (MemoryError, UsageError):
         raise
     except Exception as error:  # what a hostile or broken file makes of a reader can be anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][: limits.NOTE_CHARACTERS]
         raise UsageError(
             f"{name}: could not be read, the picture is damaged ({reason}). Save it as PNG again."
         ) from None
 
 
-def _require_file(path: Path, name: str) -> None:
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, ValueError):
-        raise UsageError(f"{name}: there is no such file.") from None
-    except OSError as error:
-        raise UsageError(f"{name}: could not be read ({error.strerror or error}).") from None
-    if stat.S_ISDIR(mode):
-        raise UsageError(f"{name}: could not be read, it is a folder. Give the name of a picture in it.")
-    if not stat.S_ISREG(mode):
-        raise UsageError(f"{name}: could not be read, it is no ordinary file. Save the picture as PNG first.")
+def _other_kind(file: BinaryIO) -> str:
+    """Return what a file is that is no picture, as far as its first bytes tell."""
+    with suppress(OSError, ValueError):
+        file.seek(0)
+        head = file.read(64)
+        if head[4:8] == b"ftyp" and head[8:12] in _HEIF:
+            return "HEIC"
+        return next((kind for mark, kind in _OTHERS if head.lstrip().startswith(mark)), "")
+    return ""
 
 
-def _read(path: Path) -> Image:
+def _read(file: BinaryIO, name: str) -> Image:
     from PIL import Image as PilImage
-    from PIL import ImageOps
 
-    with PilImage.open(path, formats=FORMATS) as opened:
-        if opened.width * opened.height > MAX_PIXELS:  # also where a program has switched Pillow's limit off
+    with PilImage.open(file, formats=FORMATS) as picture:
+        if picture.width * picture.height > MAX_PIXELS:  # also where Pillow's limit is off
             raise PilImage.DecompressionBombError
-        upright = ImageOps.exif_transpose(opened)
-        if upright.mode.startswith(("I", "F")):
-            upright = _of_bytes(upright)
-        picture = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-        picture.info.clear()
-        return picture
+        if picture.format != "TIFF" and getattr(picture, "n_frames", 1) > limits.PICTURE_FRAMES:
+            raise UsageError(f"{name}: has more than {limits.PICTURE_FRAMES:,} pictures in it.")
+        profile = picture.info.get("icc_profile")
+        picture.load()
+        turn = _turn(picture)
+        upright = to_bytes(picture)
+        upright = upright if turn is None else upright.transpose(turn)
+        coloured = to_srgb(upright, profile, name)
+        final = coloured.convert("RGBA" if coloured.has_transparency_data else "RGB")
+        final.info.clear()
+        return final
 
 
-def _of_bytes(image: Image) -> Image:
-    """Return a grey picture of 16 bits a pixel in 8, each value rounded down as Pillow does for colours."""
-    import numpy as np
-    from PIL import Image as PilImage
+def _turn(picture: ImageFile) -> Transpose | None:
+    """Return how a picture has to be turned to stand upright, by its EXIF; the rest of that is not read.
 
-    values = np.asarray(image)
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"grey values of the kind {image.mode}, not of 8 or 16 bits")
-    return PilImage.fromarray((values >> 8).astype(np.uint8))
+    Where the EXIF is broken, it is left as it is.
+    """
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    try:
+        found = picture.getexif().get(_ORIENTATION)
+    except Exception:  # as above
+        return None
+    return turns.get(found) if isinstance(found, int) else None
 
 
 def on_white(picture: Image) -> Image:

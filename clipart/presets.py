@@ -18,11 +18,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from clipart import limits
 from clipart.errors import ClipartError, UsageError
+from clipart.inputs import read_bytes
+from clipart.knobs import knobs
 from clipart.near import did_you_mean
-from clipart.recipe import GROUPS, Recipe, knobs, make_recipe
+from clipart.recipe import GROUPS, Recipe, make_recipe
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = limits.TOML_BYTES
 NOT_IN_PRESETS = ("prompt", "seed")
 _ANY = "preset::100"  # stands for the prompt that a preset is for; no --no outweighs it
 _HEADER = "# A clipart recipe: every setting of one picture."
@@ -69,6 +72,10 @@ def load_preset(name_or_path: str) -> Preset:
     wanted, beside = name_or_path, Path()
     while True:
         path = _locate(wanted, beside)
+        if len(chain) == limits.EXTENDS:
+            raise UsageError(
+                f"{chain[0][1]}: more than {limits.EXTENDS} presets extend one another. Copy some into one."
+            )
         if any(path.samefile(earlier) for _, earlier, _ in chain):
             ring = " extends ".join([*(name for name, _, _ in chain), wanted])
             raise UsageError(f"{ring}: a ring of presets. Take one `extends` out.")
@@ -113,9 +120,7 @@ def foreign_presets() -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for point in sorted(entry_points(group="clipart.presets"), key=lambda point: point.name):
-        with suppress(
-            ImportError, AttributeError, ValueError
-        ):  # of a package that is broken; the doctor says so
+        with suppress(ImportError, AttributeError, ValueError):  # the package is broken
             spec = find_spec(point.module)
             for folder in (spec.submodule_search_locations or []) if spec else []:
                 found = _files(Path(folder)) | found
@@ -162,18 +167,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: no such file, too large, or broken; the message has the line and the column.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: could not be read ({error.strerror or error}).") from None
-    if len(raw) > MAX_BYTES:
-        raise UsageError(f"{path}: larger than 1 MiB, so it is no preset and no recipe.")
+    raw = read_bytes(path, MAX_BYTES)  # larger files are no preset and no recipe
     try:
         text = raw.decode()
         if long := _LONG_KEY.search(_STRINGS_AND_COMMENTS.sub("_", text)):
             raise UsageError(f"{path}: the dotted key {long[0][:20]!r}... is no setting of a recipe.")
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}: not UTF-8 text (line {line}).") from None
@@ -182,6 +181,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
         raise UsageError(f"{path}: broken TOML: {reason}.") from None
+    if len(values) > limits.SETTINGS:
+        raise UsageError(f"{path}: {len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
+    return values
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from clipart.prompt_error import UNREADABLE, PromptError
+from clipart.text import code_point
 
 MAX_LENGTH = 10_000  # characters of a prompt, as typed and as written back
 MAX_DEPTH = 24  # brackets inside brackets; 24 round ones multiply to 9.8, one more passes MAX_EMPHASIS
@@ -322,7 +323,7 @@ class _Reader:
 
 def _check_characters(text: str) -> None:
     if found := UNREADABLE.search(text):
-        code = f"U+{ord(found[0]):04X}"
+        code = code_point(found[0])
         raise PromptError(f"{code} is a control character or broken UTF-8; delete it", text, found.start())
 
 

@@ -6,9 +6,9 @@ import re
 import unicodedata
 
 from clipart.errors import UsageError
+from clipart.text import FORBIDDEN
 
-# Control characters that are no whitespace (they could drive a terminal), and lone surrogates.
-UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
+UNREADABLE = FORBIDDEN
 
 
 class PromptError(UsageError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -20,12 +20,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
+from clipart import limits
 from clipart.errors import UsageError
 from clipart.fields import (
     DEVICE_PATTERN,
-    TABLES,
     CanvasName,
     Chain,
     Colour,
@@ -35,6 +34,8 @@ from clipart.fields import (
     JudgeSpec,
     LayoutKind,
     OptimizerKind,
+    Palette,
+    PaletteColour,
     PictureName,
     Precision,
     ProcessName,
@@ -43,8 +44,11 @@ from clipart.fields import (
     Until,
     VqganSpec,
     knob,
+    listed,
     refusing,
+    require_allowed,
 )
+from clipart.finish.chain import enlargement
 from clipart.keeping import as_recorded, keeping
 from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
@@ -60,9 +64,18 @@ class _Schema(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
+    @field_validator("*")
+    @classmethod
+    def _texts_are_allowed(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.field_name not in ("prompt", "no"):  # `parse` points at the character in these
+            require_allowed(value)
+        return value
+
     if not TYPE_CHECKING:  # or a type checker would no longer know the settings by name
 
         def __init__(self, /, **values: Any) -> None:
+            if len(values) > limits.SETTINGS:
+                raise UsageError(f"{len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
             try:
                 super().__init__(**as_recorded(sized(values)))
             except ValidationError as error:
@@ -76,9 +89,7 @@ class Stage(_Schema):
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
     share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: tuple[str, ...] = Field(
-        default=(), description="settings here that were left open when the run began"
-    )
+    left: tuple[str, ...] = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
     process: ProcessName | None = None
     canvas: CanvasName | None = None
     optimizer: OptimizerKind | None = None
@@ -106,7 +117,7 @@ class Recipe(_Schema):
     """
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
-    no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)")
+    no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED)
     layout: LayoutKind = knob(
         "auto",
         "Prompt",
@@ -122,17 +133,14 @@ class Recipe(_Schema):
     init_strength: float = knob(
         0.6, "Picture", "how far --init is kept: 0 it is ignored, 1 it hardly changes", "0 to 1", ge=0, le=1
     )
-    paper: str = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
+    paper: PaletteColour = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
     static: float = knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
     starts: int | None = knob(
         None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100
     )
     grain: float = knob(0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1)
-    finish: Chain = knob(
-        ("clean",),
-        "Picture",
-        "finish steps, joined by commas: clean, flat, upscale:2, none",
-        joined=True,
+    finish: Chain | None = knob(
+        None, "Picture", "finish steps, joined by commas, or none; default: the canvas's", joined=True
     )
     upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
@@ -147,6 +155,7 @@ class Recipe(_Schema):
         "CLIP that the picture is optimised for (repeatable)",
         "NAME[::WEIGHT]",
         min_length=1,
+        max_length=limits.CRITICS,
     )
     judge: JudgeSpec | None = knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
     device: str = knob(
@@ -170,6 +179,18 @@ class Recipe(_Schema):
         le=1,
     )
     shapes: int = knob(32, "Canvas", "number of pieces on --canvas shapes", "pieces", ge=1, le=512)
+    strokes: int = knob(48, "Canvas", "number of strokes on --canvas strokes", "pieces", ge=1, le=512)
+    palette: Palette = knob(
+        (),
+        "Canvas",
+        "colours of --canvas palette and pixelart; default: learned",
+        "COLOURS",
+        joined=True,
+        max_length=64,
+    )
+    colours: int = knob(8, "Canvas", "number of colours that are learned", "colours", ge=2, le=64)
+    grid: int = knob(32, "Canvas", "short side of --canvas pixelart in cells", "cells", ge=4, le=256)
+    mutants: int = knob(8, "Canvas", "changes tried per step of --process mutate", "changes", ge=1, le=512)
     colour: Colour = knob("rgb", "Canvas", "colour space that is optimised")
     falloff: float = knob(1.0, "Canvas", "how much slower fine detail changes", "0 to 2", ge=0, le=2)
     scale: float | None = knob(
@@ -266,13 +287,11 @@ class Recipe(_Schema):
         le=1000,
     )
 
-    stages: tuple[Stage, ...] = Field(
-        default=(), max_length=20, description="stretches with settings of their own"
-    )
+    stages: tuple[Stage, ...] = listed("stretches with settings of their own", 20)
     extras: dict[str, Extra] = Field(
         default={}, max_length=100, description="settings of parts of other packages"
     )
-    left: tuple[str, ...] = Field(default=(), description="settings that were left open when the run began")
+    left: tuple[str, ...] = listed("settings that were left open when the run began", limits.NAMES_LEFT)
 
     @field_validator("no")
     @classmethod
@@ -280,17 +299,6 @@ class Recipe(_Schema):
         if "prompt" in info.data:
             refusing(lambda text: parse(text, no=no))(info.data["prompt"])
         return no
-
-    @field_validator("paper")
-    @classmethod
-    def _paper_is_a_colour(cls, value: str) -> str:
-        from PIL import ImageColor
-
-        try:
-            ImageColor.getrgb(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is no colour. Type a name such as white, or #rrggbb") from None
-        return value
 
     @model_validator(mode="after")
     def _stages_are_in_range(self) -> Self:
@@ -306,12 +314,17 @@ class Recipe(_Schema):
     @property
     def chain(self) -> tuple[str, ...]:
         """The finish steps with `upscale` as the last of them."""
-        return (*self.finish, *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
+        return (*(self.finish or ()), *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
 
     @property
     def picture(self) -> str | None:
         """The picture to start from, `init` unless its strength is 0."""
         return self.init if self.init_strength > 0 else None
+
+    @property
+    def longest(self) -> int:
+        """The longer side of the finished picture, in pixels."""
+        return max(self.width, self.height) * enlargement(self.chain)
 
     @property
     def moves(self) -> bool:
@@ -371,30 +384,3 @@ def make_recipe(values: dict[str, Any]) -> Recipe:
         UsageError: naming every wrong key with its allowed range, the nearest known key if unknown.
     """
     return Recipe(**values)
-
-
-def knobs() -> dict[str, FieldInfo]:
-    """Return the fields that the command line offers, in schema order.
-
-    `json_schema_extra` of each holds its panel ("group") and the unit of its value ("unit").
-    """
-    return {k: f for k, f in Recipe.model_fields.items() if isinstance(f.json_schema_extra, dict)}
-
-
-def typed_as(name: str) -> tuple[type, bool]:
-    """Return the type of what is typed for the field `name`, and whether several are typed one by one."""
-    field = Recipe.model_fields[name]
-    inner = [each for each in get_args(field.annotation) if each not in (type(None), ...)]
-    many = get_origin(field.annotation) is tuple
-    kind = next((each for each in [*inner, field.annotation] if each in (int, float, bool)), str)
-    return kind, many and not (isinstance(extra := field.json_schema_extra, dict) and extra["joined"])
-
-
-def choices(name: str) -> tuple[str, ...]:
-    """Return the values of the field `name`, by its table or its `Literal`; empty for any other."""
-    if name in TABLES:
-        return TABLES[name].names()
-    annotation = Recipe.model_fields[name].annotation
-    if getattr(annotation, "__origin__", None) is Literal:
-        return tuple(str(value) for value in get_args(annotation))
-    return ()

@@ -7,20 +7,27 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from clipart import limits
 from clipart.fields import RefusedError
 from clipart.near import did_you_mean
+from clipart.text import allowed
+
+_LONGEST = 200  # characters of a value, or of a key
 
 
 def explained(error: ValidationError, schema: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
     """Return what `error` says of values of `schema`, a line each; `inner` are schemas of fields by name."""
-    issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors()]
+    issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors(include_url=False)]
     items = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
-    lines = (_explain(each, schema, inner) for each in issues if each["loc"] not in items)
+    issues = [each for each in issues if each["loc"] not in items]
+    lines = [_explain(each, schema, inner) for each in issues[: limits.MISTAKES]]
+    if len(issues) > len(lines):
+        lines.append(f"And {len(issues) - len(lines):,} more.")
     return "\n".join(lines)
 
 
 def _explain(issue: dict[str, Any], outer: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
-    where = [str(part) for part in issue["loc"]]
+    where = [brief(str(part)) for part in issue["loc"]]
     first = where[0] if where else "recipe"
     schema = inner.get(first, outer) if "stages" in outer.model_fields else outer
     name = where[-1] if schema is not outer and where else first
@@ -32,9 +39,21 @@ def _explain(issue: dict[str, Any], outer: type[BaseModel], inner: Mapping[str, 
     refused = isinstance(issue.get("ctx", {}).get("error"), RefusedError)
     if refused and name == "no":  # the prompt, with a mark under the character
         return str(issue["ctx"]["error"])
-    given = issue.get("input")
-    message = str(issue["msg"]).removeprefix("Value error, ")
+    message = str(issue["msg"]).removeprefix("Value error, ").rstrip(".")
     field = schema.model_fields.get(name)
     about = f" ({field.description})" if field is not None and field.description and not refused else ""
-    said = f"{'.'.join(where) or 'recipe'} = {given!r}: {message[:1].lower()}{message[1:]}.{about}"
-    return said.replace("..", ".")
+    given = _given(issue.get("input"))
+    return f"{'.'.join(where) or 'recipe'} = {given}: {message[:1].lower()}{message[1:]}.{about}"
+
+
+def _given(value: Any) -> str:
+    try:
+        return brief(repr(value))
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        return "a value too long to write"
+
+
+def brief(text: str) -> str:
+    """Return at most 200 characters of `text`, without what is not allowed in a recipe."""
+    text = allowed(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

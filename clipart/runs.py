@@ -27,6 +27,7 @@ from clipart.values import sized
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
 
 __all__ = ["Consumer", "Outputs", "Result", "generate", "resume", "run"]
 
@@ -105,7 +106,7 @@ def run(
     first = next(iterates)
     with ExitStack() as stack:
         record = begin(session, outputs, stack)
-        return _complete(first, iterates, record, consumers, began)
+        return _complete(session, first, iterates, record, consumers, began)
 
 
 def resume(
@@ -143,7 +144,7 @@ def resume(
             record = reopen(folder, recipe, outputs, models)
         else:
             record = go_on_in(folder, session, outputs, models, stack)
-        return _complete(first, iterates, record, consumers, began)
+        return _complete(session, first, iterates, record, consumers, began)
 
 
 def extended(saved: Checkpoint, steps: int | None = None, device: str | None = None) -> Recipe:
@@ -159,7 +160,26 @@ def extended(saved: Checkpoint, steps: int | None = None, device: str | None = N
     return recipe.with_(**{name: value for name, value in changes.items() if value is not None})
 
 
+def _finished(session: Session, last: Iterate) -> Tensor:
+    """Return the finished picture, (3, H, W); a canvas that renders itself larger is not enlarged."""
+    recipe = session.recipe
+    own = session.final(recipe.upscale)
+    if own is None:
+        return make_chain(recipe.chain)(last.image)
+    return make_chain(recipe.finish or ())(own)
+
+
+def _timings(began: float, started: float, stepped: float, record: Record) -> dict[str, float]:
+    return {
+        "start": started - began,
+        "steps": stepped - started,
+        "record": record.seconds,
+        "finish": time.monotonic() - stepped,
+    }
+
+
 def _complete(
+    session: Session,
     last: Iterate,
     iterates: Iterable[Iterate],
     record: Record,
@@ -179,9 +199,9 @@ def _complete(
         raise
     stepped = time.monotonic()
     with as_needed():
-        finished = make_chain(record.recipe.chain)(last.image)
+        finished, leaves = _finished(session, last), session.leaves(session.recipe.upscale)
     mind_forks()
-    image, paths = record.complete(finished)
+    image, paths = record.complete(finished, leaves)
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
         image=image,
@@ -191,11 +211,6 @@ def _complete(
         stop=last.stop,
         steps=last.step,
         seconds=time.monotonic() - began,
-        timings={
-            "start": started - began,
-            "steps": stepped - started,
-            "record": record.seconds,
-            "finish": time.monotonic() - stepped,
-        },
+        timings=_timings(began, started, stepped, record),
         first=first,
     )

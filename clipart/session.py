@@ -203,6 +203,16 @@ class Session:
             image = self.canvas.enlarged(image, height, width).clamp(0, 1)
         return image
 
+    @torch.no_grad()
+    def final(self, times: int) -> Tensor | None:
+        """Return the canvas's own finished picture, (3, H, W), `times` as large; None if it has none."""
+        found = self.canvas.final(self.recipe.height * times, self.recipe.width * times)
+        return None if found is None else found[0].float().cpu()
+
+    def leaves(self, times: int) -> dict[str, bytes]:
+        """Return the files beside a picture `times` as large, by the ending of their name."""
+        return self.canvas.leaves(self.recipe.height * times, self.recipe.width * times)
+
     def check(self) -> Check:
         """Let the judge look at what is shown."""
         return self.judge.check(self.shown, self.step)

@@ -76,6 +76,11 @@ def _optimizer(recipe: Recipe) -> str:
     return CANVASES[recipe.canvas].optimizer
 
 
+def _finish(recipe: Recipe) -> tuple[str, ...]:
+    last = recipe.stages[-1].canvas if recipe.stages else None
+    return CANVASES[last or recipe.canvas].finish
+
+
 def _scale(recipe: Recipe) -> float:
     """Return the canvas's resolution against the picture's, by the canvas's own policy."""
     fineness = CANVASES[recipe.canvas].fineness
@@ -98,6 +103,7 @@ OPEN: dict[str, Open] = {
     "judge": Open(("clip",), _judge),
     **{name: _needed(name) for name in LOADERS},
     "optimizer": Open(("canvas",), _optimizer),
+    "finish": Open(("canvas", "stages"), _finish),
     "scale": Open(("canvas", "clip", "layout", "prompt", "no", "width", "height"), _scale),
 }
 _OF_STAGES = ("optimizer", "scale")  # what a stage with a canvas of its own settles for itself

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 
 from clipart.cli.app import command  # noqa: E402
 from clipart.cli.help import EXAMPLES, Row, panels  # noqa: E402
-from clipart.recipe import knobs  # noqa: E402
+from clipart.knobs import knobs  # noqa: E402
 
 BOUNDS = ("ge", "gt", "le", "lt")
 PAGE = ROOT / "docs" / "cli.md"

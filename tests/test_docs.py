@@ -94,3 +94,14 @@ def test_a_version_stands_in_one_place() -> None:
     for path in (ROOT / "clipart").rglob("*.py"):
         assert f'"{version}"' not in path.read_text(encoding="utf-8"), path
     assert f"## [{version}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_canvas_of_the_guide_is_that_of_the_examples() -> None:
+    root = Path(__file__).parents[1]
+    example = (root / "examples" / "canvas.py").read_text(encoding="utf-8")
+    shown = re.search(
+        r"```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert shown is not None
+    for line in shown[1].splitlines():
+        assert line in example, line

@@ -59,7 +59,7 @@ def test_doctor_tells_what_is_wrong(model: Path, monkeypatch: pytest.MonkeyPatch
     requires(monkeypatch, "pytest>=1", "rich>=99.1")
     assert main(["doctor", "--json"]) == 1  # rich is too old
     names = ["clipart", "python", "pytest", "cpu", "libx264", "tiny", "tiny-judge", "tiny-vqgan"]
-    fine = dict.fromkeys([*names, "outputs", "downloads", *accelerators()], "ok")
+    fine = dict.fromkeys([*names, "outputs", "own files", "downloads", *accelerators()], "ok")
     assert states() | {"clipart": "ok"} == fine | {"rich": "fail"}
 
     requires(monkeypatch, "pytest>=1")

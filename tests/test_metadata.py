@@ -28,7 +28,7 @@ from clipart.record.metadata import (
     tags,
     versions,
 )
-from clipart.record.tags import read_tags, webp_exif, webp_xmp
+from clipart.record.tags import picture_exif, picture_xmp, read_tags
 
 RECIPE = make_recipe(
     {
@@ -82,7 +82,7 @@ def test_xmp_is_xml_and_an_itxt_chunk(tmp_path: Path) -> None:
     assert b"iTXtXML:com.adobe.xmp\0" in path.read_bytes()
     root = ElementTree.fromstring(tags(ORIGIN)["XML:com.adobe.xmp"].encode())
     assert "grüne" in "".join(root.itertext())
-    assert ElementTree.fromstring(webp_xmp(tags(ORIGIN))) is not None
+    assert ElementTree.fromstring(picture_xmp(tags(ORIGIN))) is not None
 
 
 def test_values_with_separators_are_quoted() -> None:
@@ -93,7 +93,7 @@ def test_values_with_separators_are_quoted() -> None:
 def test_a_webp_of_pillows_with_our_texts_is_read(tmp_path: Path) -> None:
     texts = tags(ORIGIN)
     path = tmp_path / "a.webp"
-    Image.new("RGB", (16, 16)).save(path, xmp=webp_xmp(texts), exif=webp_exif(texts))
+    Image.new("RGB", (16, 16)).save(path, xmp=picture_xmp(texts), exif=picture_exif(texts))
     assert read_origin(path) == ORIGIN
     with Image.open(path) as picture:
         comment = picture.getexif().get_ifd(0x8769)[0x9286]

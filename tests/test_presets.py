@@ -141,7 +141,7 @@ def test_unknown_names_and_broken_files(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"not UTF-8 text \(line 2\)"):
         load_preset(str(tmp_path / "latin.toml"))
     large = write(tmp_path / "large.toml", "#" * (presets.MAX_BYTES + 1))
-    with pytest.raises(UsageError, match="larger than 1 MiB"):
+    with pytest.raises(UsageError, match="at most 1,048,576"):
         load_preset(large)
 
 
@@ -185,12 +185,14 @@ def test_a_dumped_recipe_has_every_value_under_its_theme(tmp_path: Path) -> None
     assert load_recipe(Path(write(tmp_path / "recipe.toml", text))) == recipe
 
 
-texts = st.text(max_size=40)
-words = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="()[]\\:"), max_size=40)
+texts = st.text(max_size=40)  # names of files; a recipe keeps those that are no text in another form
+words = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Cn"], exclude_characters="()[]\\:"), max_size=40
+)
 words = words.filter(str.strip)
 stages = st.builds(
     Stage,
-    name=st.text(min_size=1, max_size=40),
+    name=st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=40),
     share=st.floats(1e-3, 1e3),
     lr=st.none() | st.floats(0, 10, exclude_min=True),
     views=st.none() | st.integers(1, 64),

@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[1]
 # By distribution: module:name, as imported; or what we read of its objects, after "of".
 PRIVATE = {
     "huggingface_hub": (
-        "huggingface_hub.constants:HF_HUB_CACHE",
         "huggingface_hub.file_download:http_get",
         "huggingface_hub.file_download:repo_folder_name",
         "huggingface_hub.utils:build_hf_headers",

@@ -289,7 +289,7 @@ numbers = st.one_of(
 
 @st.composite
 def parts(draw: st.DrawFn) -> Part:
-    readable = (c for c in draw(nasty) if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
+    readable = (c for c in draw(nasty) if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs", "Cn"))
     text = " ".join("".join(readable).split())
     assume(text)
     cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))

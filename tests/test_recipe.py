@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from clipart.errors import UsageError
-from clipart.recipe import Recipe, knobs, make_recipe
+from clipart.knobs import knobs
+from clipart.recipe import Recipe, make_recipe
 from clipart.target import Target, parse_target
 
 
@@ -20,7 +21,7 @@ def test_unknown_key_names_the_nearest() -> None:
     [
         ("steps", 0, "greater than or equal to 1"),
         ("width", 9000, "less than or equal to 8192"),
-        ("canvas", "vector", "There is: multires, plain, fourier, shapes, vqgan"),
+        ("canvas", "vector", "There is: multires, plain, fourier, shapes"),
         ("lr", float("nan"), "finite"),
         ("paper", "greenish", "no colour"),
         ("until", "120%", "out of range"),

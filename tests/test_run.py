@@ -68,9 +68,9 @@ def test_just_the_picture(settings: Settings, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_picture_is_a_png(settings: Settings, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"Type --output a\.png"):
-        run(make_recipe(settings), Outputs(file=tmp_path / "a.jpg"))
+def test_a_picture_is_of_a_format_that_is_known(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.bmp"):
+        run(make_recipe(settings), Outputs(file=tmp_path / "a.bmp"))
     assert list(tmp_path.iterdir()) == []
 
 

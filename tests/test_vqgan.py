@@ -214,9 +214,7 @@ def test_stages_go_from_latents_to_pixels_and_back(settings: dict[str, Any], fil
         if it.step == 3:
             state = {name: value.clone() for name, value in session.state().items()}
     assert kinds[1:] == ["VqganCanvas"] * 2 + ["MultiResCanvas"] * 2 + ["VqganCanvas"] * 2
-    resumed = Session(recipe)
-    resumed.load(state)
-    *_, last = go_on(resumed)
+    *_, last = go_on(Session.restore(state, recipe))
     assert torch.equal(last.image, it.image)
 
 

@@ -20,6 +20,10 @@ CANVASES: Table[type[Canvas]] = Table(
         "plain": "clipart.canvas.pixel:PlainCanvas",
         "fourier": "clipart.canvas.pixel:FourierCanvas",
         "shapes": "clipart.canvas.shapes:ShapesCanvas",
+        "strokes": "clipart.canvas.strokes:StrokesCanvas",
+        "palette": "clipart.canvas.palette:PaletteCanvas",
+        "pixelart": "clipart.canvas.palette:PixelArtCanvas",
+        "implicit": "clipart.canvas.implicit:ImplicitCanvas",
         "vqgan": "clipart.canvas.vqgan:VqganCanvas",
     },
 )

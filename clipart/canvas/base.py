@@ -30,6 +30,7 @@ class Canvas(nn.Module, ABC):
         pace: units of its parameters that a learning rate of 1 stands for.
         fineness: pixels of the canvas for each pixel of a view, along a side, where the recipe leaves `scale`
             open; None is the picture's own resolution.
+        finish: the finish steps where the recipe leaves them open.
         extras: its own settings with their defaults, where it is a part of another package; `build` finds
             their values in `settings.extras`.
 
@@ -41,6 +42,7 @@ class Canvas(nn.Module, ABC):
     optimizer: ClassVar[str] = "sgd"
     pace: ClassVar[float] = 1.0
     fineness: ClassVar[float | None] = None
+    finish: ClassVar[tuple[str, ...]] = ("clean",)
     extras: ClassVar[Mapping[str, bool | int | float | str]] = {}
     start: Tensor
 
@@ -76,6 +78,17 @@ class Canvas(nn.Module, ABC):
     def enlarged(self, image: Tensor, height: int, width: int) -> Tensor:
         """Return `image`, the canvas's own, at the size of the picture, (1, 3, height, width)."""
         return F.interpolate(image, size=(height, width), mode="bicubic")
+
+    def final(self, height: int, width: int) -> Tensor | None:
+        """Return the finished picture at this size, (1, 3, height, width) in [0, 1], without a gradient.
+
+        None, unless the class says otherwise: then it is the moving average that was shown, enlarged.
+        """
+        return None
+
+    def leaves(self, height: int, width: int) -> dict[str, bytes]:
+        """Return files beside the picture of this size, by the ending of their name, such as ".svg"."""
+        return {}
 
     def project(self, progress: float) -> None:
         """Put the parameters back to what the canvas allows; called after every step, `progress` 0 to 1."""

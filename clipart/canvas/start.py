@@ -14,6 +14,7 @@ from clipart.given import MARK, recall
 from clipart.keeping import shows
 from clipart.pictures import from_pil, on_white, open_picture
 from clipart.recipe import Recipe
+from clipart.text import real_name
 
 
 def make_start(recipe: Recipe, generator: torch.Generator) -> Tensor:
@@ -67,10 +68,11 @@ def static(height: int, width: int, grain: float, generator: torch.Generator | N
 def load_picture(path: str, height: int, width: int) -> Tensor:
     """Read a picture, turn it upright, cut it to the aspect asked for: (1, 3, height, width) in [0, 1].
 
-    Transparent pictures are laid on white.
+    `path` is as a recipe keeps it. Transparent pictures are laid on white.
 
     Raises:
         UsageError: as `clipart.pictures.open_picture`, or as `clipart.given.recall`.
     """
-    picture = on_white(recall(path) if path.startswith(MARK) else open_picture(Path(path), "--init"))
+    given = recall(path) if path.startswith(MARK) else open_picture(Path(real_name(path)), "--init")
+    picture = on_white(given)
     return from_pil(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))[None].contiguous()

@@ -20,22 +20,17 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _main(args: Sequence[str] | None) -> int:
+    from clipart.cli.terminal import open_streams
+
+    open_streams()
     from clipart.cli.app import command
     from clipart.cli.failures import explain
     from clipart.cli.sink import Invocation
 
-    typed = list(sys.argv[1:] if args is None else args)
-    for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace")  # a terminal without these letters is no reason to fail
-    invocation = Invocation(typed)
+    invocation = Invocation(sys.argv[1:] if args is None else args)
+    typed = list(invocation.typed)
     try:
         code = command().main(args=typed, prog_name="clipart", standalone_mode=False, obj=invocation)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has gone. Python flushes once more on its way out: give it a place to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:  # every error ends here, as one message and one exit code
         if os.environ.get("CLIPART_DEBUG"):
             import traceback
@@ -44,4 +39,4 @@ def _main(args: Sequence[str] | None) -> int:
         failure = explain(error)
         invocation.sink.error(failure.message, failure.kind, failure.exit_code)
         return failure.exit_code
-    return code if isinstance(code, int) else 0
+    return invocation.finished(code if isinstance(code, int) else 0)

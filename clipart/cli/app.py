@@ -45,9 +45,9 @@ def command() -> Any:
     return typer.main.get_command(app)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        Sink().show(f"clipart {__version__}")
+        (context.obj.for_people() if context.obj else Sink()).show(f"clipart {__version__}")
         raise typer.Exit
 
 

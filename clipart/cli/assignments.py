@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, get_origin
 
 from clipart.errors import UsageError
+from clipart.knobs import knobs
 from clipart.near import did_you_mean
-from clipart.recipe import Recipe, Stage, knobs
+from clipart.recipe import Recipe, Stage
 
 STAGES, EXTRAS = "stages", "extras"
 OF_STAGES = [name for name in Stage.model_fields if name not in ("name", "left")]

@@ -1,12 +1,13 @@
 """`clipart doctor`: what the main job needs, whether it is there, and what to do if not.
 
-Every check is a small function that yields findings; nothing here goes to the network or makes a file.
+Every check is a small function that yields findings; nothing here goes to the network or leaves a file.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clipart.cli.sink import Sink
 from clipart.errors import ClipartError
-from clipart.files import free_space, size_text
+from clipart.files import free_space, require_folder, size_text
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -149,8 +150,11 @@ def _library(requirement: Requirement, modules: Mapping[str, str]) -> Finding:
     if not requirement.specifier.contains(version, prereleases=True):
         needed = f"{version}, and clipart needs {requirement.specifier}"
         return Finding(VERSIONS, name, "fail", needed, install)
+    from clipart.models.hub import set_aside
+
     try:
-        import_module(modules.get(canonicalize_name(name), name))
+        with set_aside():
+            import_module(modules.get(canonicalize_name(name), name))
     except Exception as error:  # whatever goes wrong within a library, the doctor reports it
         reason = (str(error).splitlines() or [""])[0]
         return Finding(VERSIONS, name, "fail", f"{version}; {type(error).__name__}: {reason}", install)
@@ -244,13 +248,53 @@ def parts() -> Iterator[Finding]:
 def folders() -> Iterator[Finding]:
     """Look at where pictures and downloaded models go, and at the room there."""
     group, here = "Folders", Path.cwd()
-    todo = "" if os.access(here, os.W_OK) else "It cannot be written to: choose another with --folder."
-    yield _room(group, "outputs", here / "outputs", todo)
-    from huggingface_hub.constants import HF_HUB_CACHE
+    try:
+        require_folder(here / "outputs")
+    except ClipartError as error:
+        yield Finding(group, "outputs", "fail", str(error))
+    else:
+        yield _room(group, "outputs", here / "outputs", "")
+    yield _own_files(group)
+    yield from _downloads(group)
 
-    cache = Path(HF_HUB_CACHE)
-    used = sum(path.lstat().st_size for path in cache.rglob("*") if path.is_file() and not path.is_symlink())
+
+def _own_files(group: str) -> Finding:
+    from clipart.models.home import ELSEWHERE, NoHomeError, home
+
+    try:
+        folder = home()
+    except NoHomeError:
+        text = "no home folder, so nothing is remembered from run to run"
+        return Finding(group, "own files", "warn", text, f"To have one, {ELSEWHERE}.")
+    if _may_be_used(folder):
+        return Finding(group, "own files", "ok", str(folder))
+    return Finding(
+        group, "own files", "warn", f"{folder} cannot be read and written", f"To have another, {ELSEWHERE}."
+    )
+
+
+def _downloads(group: str) -> Iterator[Finding]:
+    from clipart.models import hub
+
+    for name, why in hub.wrong_variables().items():
+        text = f"{why}; until then nothing can be fetched"
+        yield Finding(group, name, "warn", text, f"Set it right, or remove it: unset {name}")
+    cache = hub.cache_folder()
+    if not _may_be_used(cache):
+        text, todo = f"{cache} cannot be read and written", "Set HF_HOME to a folder elsewhere."
+        yield Finding(group, "downloads", "warn", text, todo)
+        return
+    sizes = (path.lstat() for path in cache.rglob("*"))
+    used = sum(about.st_size for about in sizes if stat.S_ISREG(about.st_mode))
     yield _room(group, "downloads", cache, "", f"{size_text(used)} in ")
+
+
+def _may_be_used(folder: Path) -> bool:
+    """Say whether this process may read and write a folder, or make it."""
+    there = folder if folder.is_absolute() else Path.cwd() / folder
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    return there.is_dir() and os.access(there, os.R_OK | os.W_OK | os.X_OK)
 
 
 def _room(group: str, name: str, folder: Path, todo: str, prefix: str = "") -> Finding:

@@ -49,10 +49,10 @@ def _announce(sink: Sink, plan: Plan) -> None:
 
     entry = plan.entry
     sink.event(
-        "pull", name=entry.name, bytes=plan.size, done=plan.done, licence=plan.licence, source=entry.page
+        "pull", name=entry.name, bytes=plan.size, done=plan.done, licence=plan.licence, source=plan.source
     )
     here = f", {size(plan.done)} of it here already" if plan.done else ""
-    sink.note(f"fetching {entry.name}: {size(plan.size)}{here}, licence {plan.licence}, {entry.page}")
+    sink.note(f"fetching {entry.name}: {size(plan.size)}{here}, licence {plan.licence}, {plan.source}")
     if plan.pickled:
         sink.warn("its weights come as a pickle, which is read with torch's restricted reader only.")
 

@@ -52,7 +52,7 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
     command = again(result)
     sink.event("done", **done_event(result, code, command))
     sink.show(*summarise(result, command, _signal_name(interrupts.signal), trace.line(sink.out.encoding)))
-    sink.brief(str(result.paths["picture"]))
+    sink.brief(result.paths["picture"])
     if result.stop == "diverged":
         sink.error(DIVERGED, "run", code)
     raise typer.Exit(code)

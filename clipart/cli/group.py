@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
 from clipart.cli.help import print_help, print_short_help
+from clipart.errors import ResourceError
 
 MAIN_JOB = "make"
 
 
 class Command(TyperCommand):
-    """A command whose help screen is ours."""
+    """A command whose help screen is ours, and that needs a working folder."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command.
+
+        Raises:
+            ResourceError: the working folder has been removed; torch's libraries would end the process.
+        """
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            message = "The folder that you are in has been removed. Change to another: cd"
+            raise ResourceError(message) from None
+        return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help screen."""

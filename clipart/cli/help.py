@@ -11,6 +11,7 @@ from clipart.cli.options import EVERYDAY, PANELS, line_about
 
 WIDEST = 100  # columns; longer lines are hard to read
 COLUMN = 26  # columns of an option with its value
+NARROW = COLUMN + 24  # below so many columns, what an option does stands below it
 INTRO = "Makes a picture from a text by optimising it for a CLIP model. Works offline."
 EXAMPLES = (
     ('clipart "apple:: tart::"', "an apple and a tart, side by side"),
@@ -60,7 +61,7 @@ def _row(param: Any) -> Row:
 
 def print_help(command: Any, ctx: Any) -> None:
     """Print everything about a command; about the group, that is the main job and the sub-commands."""
-    screen, group = _Screen(), ctx.find_root().command
+    screen, group = _Screen(ctx), ctx.find_root().command
     job = group.commands["make"]
     if command in (group, job):
         _begin(screen, 'clipart "PROMPT" [options]')
@@ -82,7 +83,7 @@ def print_help(command: Any, ctx: Any) -> None:
 
 def print_short_help(group: Any, ctx: Any) -> None:
     """Print the short help: examples, the everyday options, the sub-commands."""
-    screen = _Screen()
+    screen = _Screen(ctx)
     _begin(screen, 'clipart "PROMPT" [options]')
     rows = {row.name: row for rows in panels(group.commands["make"].params).values() for row in rows}
     screen.heading("Everyday options")
@@ -93,10 +94,9 @@ def print_short_help(group: Any, ctx: Any) -> None:
 
 def _begin(screen: _Screen, usage: str) -> None:
     _usage(screen, usage)
-    screen.line(f" {INTRO}", "")
-    width = max(len(example) for example, _ in EXAMPLES)
-    for example, about in EXAMPLES:
-        screen.line([("   " + example.ljust(width), "cyan"), ("   " + about, "dim")])
+    screen.paragraphs(INTRO)
+    screen.line("")
+    screen.terms(EXAMPLES)
 
 
 def _usage(screen: _Screen, usage: str) -> None:
@@ -105,24 +105,23 @@ def _usage(screen: _Screen, usage: str) -> None:
 
 def _print_commands(screen: _Screen, commands: Iterable[Any]) -> None:
     screen.heading("Commands")
-    shown = [command for command in commands if not command.hidden]
-    width = max(len(command.name) for command in shown)
-    for command in shown:
-        screen.line([(f" {command.name.ljust(width)}", "bold cyan"), ("   " + command.short_help, "")])
+    screen.terms([(each.name, each.short_help) for each in commands if not each.hidden])
 
 
 def _print_arguments(screen: _Screen, arguments: Sequence[Any]) -> None:
-    for each in arguments:
-        screen.line("", [(f" {each.metavar}", "bold cyan"), (f"   {each.help}", "")])
+    if arguments:
+        screen.line("")
+        screen.terms([(each.metavar, each.help) for each in arguments])
 
 
 class _Screen:
     """Output of at most WIDEST columns, and the few shapes that a help screen is made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, ctx: Any) -> None:
         from clipart.cli.sink import Sink
 
-        self._sink = Sink()
+        invocation = ctx.find_root().obj
+        self._sink = invocation.for_people() if invocation else Sink()
         self.width = min(self._sink.out.width, WIDEST)
 
     def line(self, *lines: str | Sequence[tuple[str, str]], style: str = "") -> None:
@@ -141,10 +140,23 @@ class _Screen:
 
     def heading(self, title: str) -> None:
         rule = "─" if self._sink.out.encoding.startswith("utf") else "-"
-        self.line("", [(f" {title} ", "bold"), (rule * (self.width - len(title) - 3), "dim")])
+        self.line("", [(f" {title} ", "bold"), (rule * max(0, self.width - len(title) - 3), "dim")])
+
+    def terms(self, terms: Sequence[tuple[str, str]]) -> None:
+        """Print names with what they are: beside them, in lines that go on below, or below them."""
+        width = max(len(name) for name, _ in terms)
+        beside = self.width - width - 6 >= 24
+        left = width + 4 if beside else 3
+        for name, about in terms:
+            first, *more = wrap(about, self.width - left - 1) or [""]
+            if beside:
+                self.line([(f" {name.ljust(width)}", "bold cyan"), (f"   {first}", "")])
+            else:
+                self.line([(f" {name}", "bold cyan")], " " * left + first)
+            self.line(*(" " * left + line for line in more))
 
     def rows(self, rows: Sequence[Row]) -> None:
-        for row in rows:
+        for row in rows if self.width >= NARROW else ():
             short = next((f"{flag}, " for flag in row.flags if not flag.startswith("--")), "    ")
             flag = next(flag for flag in row.flags if flag.startswith("--"))
             value = f" {row.value}" if row.value else ""
@@ -153,3 +165,8 @@ class _Screen:
             style = "green" if row.is_default else "yellow"
             self.line([(f" {short}", "cyan"), (flag, "bold cyan"), (value, style), (f"{gap}{first}", "")])
             self.line(*(" " * (COLUMN + 2) + line for line in more))
+        for row in rows if self.width < NARROW else ():
+            style = "green" if row.is_default else "yellow"
+            names = ", ".join(row.flags if row.flags[0].count("-") == 1 else row.flags[:1])
+            self.line([(f" {names}", "bold cyan"), (f" {row.value}" if row.value else "", style)])
+            self.line(*(f"   {line}" for line in wrap(row.about, self.width - 4)))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
-from clipart.recipe import GROUPS, choices, knobs, typed_as
+from clipart.knobs import choices, knobs, typed_as
+from clipart.recipe import GROUPS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -68,6 +69,7 @@ NoColor = Annotated[
 NoMetadata = Annotated[
     bool, option("--no-metadata", about="do not write the recipe into picture and film", panel="Output")
 ]
+Force = Annotated[bool, option("--force", about="replace the file if it is there", panel="Output")]
 
 PRESET = "preset to begin with: its name, or a TOML file"
 SET = "any setting (repeatable); a stage's: stages.NAME.KEY"
@@ -97,6 +99,7 @@ OWN: dict[str, Any] = {
     "video_seconds": own(
         float, "--video-seconds", about=FILM_SECONDS, value=10, min=0.1, max=3600, panel="Output"
     ),
+    "force": Force,
     "no_metadata": NoMetadata,
     "json": Json,
     "quiet": Quiet,

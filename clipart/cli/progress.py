@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INTERVAL = 0.1  # seconds between two drawings of the bar
 WIDEST = 90  # columns of the bars
 ROOM_FOR_ECHO = 4
+NARROW = 44  # columns below which there is neither a bar for each part nor its cosine
 MOST_PARTS = 8  # parts of the prompt that are shown while it runs
 
 
@@ -54,7 +55,10 @@ def progress_for(sink: Sink, recipe: Recipe) -> Progress:
 
 
 class Pace:
-    """How fast a run goes and how much of it is done, from the latest iterates."""
+    """How fast a run goes and how much of it is done, from the latest iterates.
+
+    What came before the first step, the models and the choice of a start, is no part of the rate.
+    """
 
     def __init__(self, recipe: Recipe, window: int = 50) -> None:
         self.recipe = recipe
@@ -62,11 +66,13 @@ class Pace:
 
     def see(self, iterate: Iterate) -> None:
         """Take in one more iterate."""
+        if self._seen and self._seen[-1][0] == 0:
+            self._seen.clear()
         self._seen.append((iterate.step, iterate.seconds))
 
     @property
     def rate(self) -> float | None:
-        """Steps a second over the window, None before the second iterate."""
+        """Steps a second over the window, None before the second step."""
         if len(self._seen) < 2:
             return None
         (first, began), (last, now) = self._seen[0], self._seen[-1]
@@ -132,6 +138,10 @@ class Lines(Progress):
         self.sink, self.pace = sink, Pace(recipe)
         self._tenth = -1
 
+    def trying(self, start: int, starts: int) -> None:
+        """Write a line for this start."""
+        self.sink.note(f"trying start {start} of {starts}", style="")
+
     def __call__(self, iterate: Iterate) -> None:
         """Write a line if the next tenth is reached or the run is over."""
         self.pace.see(iterate)
@@ -184,19 +194,35 @@ def describe(iterate: Iterate, pace: Pace) -> str:
 def draw(iterate: Iterate, pace: Pace) -> RenderableType:
     """Return the bar of a run and those of the parts of its prompt."""
     from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
 
     stage = f"  {iterate.stage}" if iterate.stage else ""
-    head = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    head.add_column(ratio=1)
-    head.add_column(no_wrap=True, justify="right")
     words = "   ".join([f"step {iterate.step}/{iterate.steps}{stage}", *_speed(pace)])
-    bar = ProgressBar(total=1, completed=pace.done, complete_style="cyan", finished_style="cyan")
-    head.add_row(bar, Text("cleaning up, writing the files" if iterate.stop else words))
-    bars = Group(head, parts(iterate.check, pace.recipe.until, most=MOST_PARTS))
+    head = Head(pace.done, "cleaning up, writing the files" if iterate.stop else words)
+    bars = Group(head, Parts(iterate.check, pace.recipe.until, MOST_PARTS))
     return Narrow(bars)
+
+
+@dataclass(frozen=True)
+class Head:
+    """How much of a run is done, 0 to 1, as a bar with words behind it; where that is narrow, the words."""
+
+    done: float
+    words: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        if options.max_width < NARROW:
+            yield Text(self.words, no_wrap=True, overflow="ellipsis")
+            return
+        head = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        head.add_column(ratio=1)
+        head.add_column(no_wrap=True, justify="right")
+        bar = ProgressBar(total=1, completed=self.done, complete_style="cyan", finished_style="cyan")
+        head.add_row(bar, Text(self.words))
+        yield head
 
 
 @dataclass(frozen=True)
@@ -216,34 +242,51 @@ class Narrow:
         yield from console.render(Padding(self.inner, (0, 0, 0, 1)), options.update(width=max(width, 1)))
 
 
-def parts(check: Check, target: Target | None, most: int | None = None) -> RenderableType:
-    """Return a table of how well each part is matched: label, bar, percent, cosine."""
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
+@dataclass(frozen=True)
+class Parts:
+    """A table of how well each part is matched: label, bar, percent, cosine; where it is narrow, no bar.
 
-    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=28)
-    table.add_column(ratio=1)
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=True, justify="right")
-    for reading in check.readings[:most]:
-        style = "green" if reading.weight > 0 else "red" if reading.weight < 0 else "yellow"
-        bar = ProgressBar(total=1, completed=reading.match, complete_style=style, finished_style=style)
-        wanted = target if target and reading.weight > 0 else None
-        table.add_row(
-            Text(label(reading), "bold" if reading.weight > 0 else ""),
-            bar,
-            percent(reading.match) + (f" of {percent(wanted.value)}" if wanted and wanted.percent else ""),
-            Text(
-                f"cosine {reading.cosine:.3f}"
-                + (f" of {wanted.value:g}" if wanted and not wanted.percent else ""),
-                "dim",
-            ),
-        )
-    if most is not None and len(check.readings) > most:
-        table.add_row(Text(f"and {len(check.readings) - most} more", "dim"))
-    return table
+    `most` parts are shown at most; `target` is what the wanted ones are to reach.
+    """
+
+    check: Check
+    target: Target | None
+    most: int | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        wide, readings = options.max_width >= NARROW, self.check.readings
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=None if wide else 1, max_width=28)
+        if wide:
+            table.add_column(ratio=1)
+        for _ in range(2 if wide else 1):
+            table.add_column(no_wrap=True, justify="right")
+        for reading in readings[: self.most]:
+            style = "green" if reading.weight > 0 else "red" if reading.weight < 0 else "yellow"
+            name = Text(label(reading), "bold" if reading.weight > 0 else "")
+            if not wide:
+                table.add_row(name, percent(reading.match))
+                continue
+            bar = ProgressBar(total=1, completed=reading.match, complete_style=style, finished_style=style)
+            matched, cosine = self._scores(reading)
+            table.add_row(name, bar, matched, Text(cosine, "dim"))
+        if self.most is not None and len(readings) > self.most:
+            table.add_row(Text(f"and {len(readings) - self.most} more", "dim"))
+        yield table
+
+    def _scores(self, reading: Reading) -> tuple[str, str]:
+        """Return match and cosine in words, the one that is to be reached with its target."""
+        target = self.target if reading.weight > 0 else None
+        matched, cosine = percent(reading.match), f"cosine {reading.cosine:.3f}"
+        if target and target.percent:
+            matched += f", target {percent(target.value)}"
+        elif target:
+            cosine += f", target {target.value:g}"
+        return matched, cosine
 
 
 def label(reading: Reading) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 
 from clipart.cli.assignments import change_stages, read_set
 from clipart.errors import UsageError
-from clipart.recipe import Recipe, knobs, make_recipe
+from clipart.files import require_folder, require_writable
+from clipart.knobs import knobs
+from clipart.recipe import Recipe, make_recipe
 
 
 def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
@@ -118,13 +120,15 @@ def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
     """Return where the run's files go, as arguments of `clipart.runs.Outputs`.
 
     Raises:
-        UsageError: options contradict each other.
+        UsageError: options contradict each other, or a folder does not exist.
+        ResourceError: a place that cannot be written.
     """
     file: Path | None = given.get("output")
     names = ("folder", "video", "fps", "video_seconds")
     chosen: dict[str, Any] = {name: given[name] for name in names if given.get(name) is not None}
     plain = {"metadata": False} if given.get("no_metadata") else {}
     if file is None:
+        require_folder(chosen.get("folder", Path("outputs")))  # before the models are loaded, or fetched
         return chosen | plain
     if file.is_dir():
         example = file / "apple.png"
@@ -132,4 +136,5 @@ def read_outputs(given: dict[str, Any]) -> dict[str, Any]:
     if chosen and chosen != {"video": "none"}:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
         raise UsageError(f"--output writes just the picture: leave it out, or leave out {flags}.")
+    require_writable(file)
     return {"folder": None, "file": file, "video": "none"} | plain

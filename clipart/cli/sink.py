@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from clipart.cli.terminal import Stream, make_console
 from clipart.errors import UsageError
+from clipart.notes import listen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,26 +28,45 @@ Mode = Literal["human", "json", "quiet"]
 
 
 class Sink:
-    """Output in one mode. `color` False, NO_COLOR, TERM=dumb or a file instead of a terminal: no styles."""
+    """Output in one mode. `color` False, NO_COLOR, TERM=dumb or a file instead of a terminal: no styles.
+
+    `made`: a file was written, so that words which are lost are not all that there was.
+    """
 
     def __init__(self, mode: Mode = "human", color: bool = True) -> None:
         self.mode = mode
+        self.made = False
         self._color = color
+        self._warned: set[str] = set()
+        self._out, self._err = Stream(sys.stdout), Stream(sys.stderr)
 
     @cached_property
     def out(self) -> Console:
         """The console on stdout."""
-        return self._console(stderr=False)
+        return self._console(self._out)
 
     @cached_property
     def err(self) -> Console:
         """The console on stderr."""
-        return self._console(stderr=True)
+        return self._console(self._err)
 
     @property
     def live(self) -> bool:
         """Whether stderr is a terminal that a moving bar can be drawn on."""
-        return self.mode == "human" and sys.stderr.isatty() and not _is_dumb()
+        return self.mode == "human" and self._err.isatty() and not _is_dumb()
+
+    @property
+    def lost(self) -> Exception | None:
+        """Why the result went nowhere: there was nothing but words, and stdout could not be written."""
+        self._out.flush()
+        return None if self.made else self._out.lost
+
+    def ask(self, question: str) -> bool | None:
+        """Ask a person for y or n on the terminal; None where there is none, or a program reads."""
+        if not self.live or sys.stdin is None or not sys.stdin.isatty():
+            return None
+        self.err.print(f"{question} [y/N] ", end="", markup=False, soft_wrap=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def show(self, *renderables: RenderableType) -> None:
         """Print a result for people."""
@@ -63,28 +84,32 @@ class Sink:
 
             check(line)
         if self.mode == "json":
-            sys.stdout.write(json.dumps(line, allow_nan=False) + "\n")
-            sys.stdout.flush()
+            self._out.write(json.dumps(line, allow_nan=False) + "\n")
+            self._out.flush()
 
-    def brief(self, text: str) -> None:
-        """Print the one line that quiet mode is for."""
+    def brief(self, path: Path) -> None:
+        """Print the path of a file that was made, the one line that quiet mode is for."""
+        self.made = True
         if self.mode == "quiet":
-            sys.stdout.write(text + "\n")
+            self._out.write_name(str(path))
 
     def file(self, path: Path) -> None:
         """Print the path of a file that was made, for people and in quiet mode."""
         self.show(str(path))
-        self.brief(str(path))
+        self.brief(path)
 
     def note(self, text: str, style: str = "dim") -> None:
         """Print a note for people on stderr."""
         if self.mode != "quiet":
             self.err.print(text, style=style, soft_wrap=True, markup=False)
 
-    def warn(self, text: str) -> None:
-        """Print a warning for people on stderr."""
+    def warn(self, text: str, once: str = "") -> None:
+        """Print a warning for people on stderr; of those with the same `once`, only the first."""
         from rich.text import Text
 
+        if once in self._warned:
+            return
+        self._warned |= {once} - {""}
         if self.mode != "quiet":
             self.err.print(Text.assemble(("warning: ", "bold yellow"), text), soft_wrap=True)
 
@@ -95,13 +120,8 @@ class Sink:
         self.event("error", kind=kind, message=message, exit_code=exit_code)
         self.err.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
 
-    def _console(self, stderr: bool) -> Console:
-        from rich.console import Console
-
-        plain = not self._color or bool(os.environ.get("NO_COLOR")) or _is_dumb()
-        return Console(
-            stderr=stderr, color_system=None if plain else "auto", highlight=False, markup=False, emoji=False
-        )
+    def _console(self, stream: Stream) -> Console:
+        return make_console(stream, not self._color or bool(os.environ.get("NO_COLOR")) or _is_dumb())
 
 
 class Invocation:
@@ -111,7 +131,8 @@ class Invocation:
         self.typed = tuple(typed)
         # Until the options are read, and if they cannot be, this is the best guess.
         before_dashes = self.typed[: self.typed.index("--")] if "--" in self.typed else self.typed
-        self.sink = Sink("json" if "--json" in before_dashes else "human", "--no-color" not in before_dashes)
+        self._color = "--no-color" not in before_dashes
+        self.sink = Sink("json" if "--json" in before_dashes else "human", self._color)
 
     def choose(self, *, json: bool = False, quiet: bool = False, no_color: bool = False) -> Sink:
         """Set the sink from the options and return it.
@@ -122,7 +143,25 @@ class Invocation:
         if json and quiet:
             raise UsageError("--json and --quiet are two forms of output. Type one of them.")
         self.sink = Sink("json" if json else "quiet" if quiet else "human", not no_color)
+        listen(self.sink.note)
         return self.sink
+
+    def for_people(self) -> Sink:
+        """Set the sink to what people read, as a help screen is, and return it."""
+        self.sink = Sink("human", self._color)
+        return self.sink
+
+    def finished(self, code: int) -> int:
+        """Return the exit code of a command that ended with `code`: 1 if its result went nowhere.
+
+        Nothing is said of a reader that has gone, as `head` does.
+        """
+        lost = self.sink.lost
+        if code or lost is None:
+            return code
+        if not isinstance(lost, BrokenPipeError):
+            self.sink.error(f"The result could not be written to stdout ({lost}).", "run", 1)
+        return 1
 
 
 def _is_dumb() -> bool:

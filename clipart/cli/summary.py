@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipart.cli.progress import Narrow, clock, parts, percent, readings, speed
+from clipart.cli.progress import Narrow, Parts, clock, percent, readings, speed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from clipart.runs import Result
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-LEAST = 0.1  # a match that is never higher than this is drawn low
 
 
 def stop_reason(result: Result, signal_name: str = "Ctrl-C") -> str:
@@ -54,16 +53,15 @@ class Trace:
         """Return it as a row of blocks with the first and last value, empty if there is nothing to see."""
         if len(self._seen) < 3 or not encoding.lower().startswith("utf"):
             return ""
-        blocks = sparkline(self._seen, width, LEAST)
+        blocks = sparkline(self._seen, width)
         return f"{percent(self._seen[0])} {blocks} {percent(self._seen[-1])}"
 
 
-def sparkline(values: Sequence[float], width: int = 40, least: float = 1e-9) -> str:
-    """Return `values` as at most `width` blocks: lowest for 0, highest for the largest (or `least`)."""
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """Return `values` in [0, 1] as at most `width` blocks: lowest for 0, highest for 1."""
     if len(values) > width:
         values = [values[round(k * (len(values) - 1) / (width - 1))] for k in range(width)]
-    top = max(*values, least)
-    return "".join(BLOCKS[min(len(BLOCKS) - 1, int(max(0.0, v) / top * len(BLOCKS)))] for v in values)
+    return "".join(BLOCKS[min(len(BLOCKS) - 1, int(max(0.0, each) * len(BLOCKS)))] for each in values)
 
 
 def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> list[RenderableType]:
@@ -87,7 +85,7 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
         rows.insert(0, ("match", trace))
     styles = {"picture": "bold cyan", "again": "green", "go on": "green"}
     lines = [Text.assemble((f" {n:<8} ", "dim"), (value, styles.get(n, ""))) for n, value in rows]
-    return ["", Narrow(parts(result.check, result.recipe.until)), "", *lines, ""]
+    return ["", Narrow(Parts(result.check, result.recipe.until)), "", *lines, ""]
 
 
 def done_event(result: Result, exit_code: int, again: str) -> dict[str, Any]:

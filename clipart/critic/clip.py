@@ -21,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 from clipart.critic.texts import encode
 from clipart.device import pick_dtype
 from clipart.errors import ModelError
+from clipart.models import hub
 from clipart.models.source import Source, find_source, find_tokenizer
 from clipart.models.weights import SAFE, read_tensors
 from clipart.prompt import Part
@@ -87,7 +88,7 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
     Raises:
         ModelError: the model is not there, or does not fit its own description.
     """
-    import open_clip
+    open_clip = hub.open_clip()
 
     source = find_source(name)
     try:
@@ -122,7 +123,7 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
 
 def _fill(model: Any, weights: Path) -> None:
     """Read `weights` into `model`; open_clip only ever sees safetensors."""
-    import open_clip
+    open_clip = hub.open_clip()
 
     if weights.suffix.lower() == SAFE:
         open_clip.load_checkpoint(model, str(weights))
@@ -162,7 +163,7 @@ def tokens(name: str, text: str) -> tuple[list[str], int]:
 
 @cache
 def _tokenizer(location: str) -> Any:
-    import open_clip
+    open_clip = hub.open_clip()
 
     with _quietly():
         return open_clip.get_tokenizer(location)

@@ -120,9 +120,8 @@ class Margin:
         maps = places(count, height, width).maps.to(paper)
         rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
         columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
-        self.weight = 1 - torch.einsum(
-            "nh,nw->hw", rows, columns
-        )  # places do not overlap: of the terms one counts
+        # Places do not overlap, so at each pixel one of them counts.
+        self.weight = 1 - torch.einsum("nh,nw->hw", rows, columns)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the loss of `image`."""

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from clipart.errors import ClipartError
-from clipart.models.home import cached, write
+from clipart.models.home import NoHomeError, cached, write
 
 LONG = 100  # texts; fewer are quicker to encode than to look up
 _BATCH = 64  # texts at once, so that a list of any length takes the memory of these
@@ -29,7 +29,10 @@ def encode(texts: Sequence[str], once: Callable[[list[str]], Tensor], identity: 
 
     `identity` names the model and all else that the features depend on.
     """
-    path = _path(texts, identity()) if len(texts) >= LONG else None
+    path = None
+    if len(texts) >= LONG:
+        with suppress(NoHomeError):
+            path = _path(texts, identity())
     found = _read(path, len(texts)) if path else None
     if found is None:
         found = torch.cat([once(list(texts[i : i + _BATCH])) for i in range(0, len(texts), _BATCH)])

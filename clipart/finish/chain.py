@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_args, get_type_hints
 
@@ -76,6 +77,12 @@ def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
         return finished.clamp(0, 1)
 
     return finish
+
+
+def enlargement(steps: Sequence[str]) -> int:
+    """Return how many times as wide and high a picture is after the chain of `steps`, rounded up."""
+    times = (number for step in steps if step.startswith("upscale:") for number in _numbers(step))
+    return math.ceil(math.prod(times))
 
 
 def _check_ranges(step: str, function: Callable[..., Tensor], numbers: tuple[float, ...]) -> None:

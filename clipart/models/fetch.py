@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from clipart.errors import ModelError
+from clipart.errors import ClipartError, ModelError
 from clipart.files import locked, require_space, sha256
-from clipart.models import store
+from clipart.models import hub, store
+from clipart.models.home import NoHomeError
 from clipart.models.registry import UNKNOWN_LICENCE, Entry
 from clipart.models.weights import is_pickled
 
@@ -78,6 +79,11 @@ class Plan:
         return sum(file.done for file in self.files)
 
     @property
+    def source(self) -> str:
+        """The page of the model on the hub that is asked, which `HF_ENDPOINT` may name."""
+        return f"{hub.endpoint()}/{self.entry.repo}"
+
+    @property
     def pickled(self) -> bool:
         """Whether the weights come as a pickle, which only torch's restricted reader opens."""
         return any(is_pickled(file.name) for file in self.files)
@@ -107,8 +113,10 @@ def pull(entry: Entry, watch: Watch | None = None) -> store.Files:
     """
     if store.locate(entry) is not None:
         return store.checked(entry)
+    hub.require_usable()
+    _require_cache()
     watch = watch or Watch()
-    with _explained(entry):
+    with _explained(entry), hub.bounded():
         plan = _plan(entry)
         watch.announce(plan)
         for index, file in enumerate(plan.files):
@@ -121,13 +129,17 @@ def pull(entry: Entry, watch: Watch | None = None) -> store.Files:
     return store.checked(entry)
 
 
+def _require_cache() -> None:
+    """Refuse to fetch where the client's cache would be a folder called ~ in the working folder."""
+    if not hub.cache_folder().is_absolute() and hub.cache_folder().parts[:1] == ("~",):
+        raise NoHomeError("This system knows no home folder of yours: set HF_HOME to a folder for downloads.")
+
+
 def _plan(entry: Entry) -> Plan:
     """Ask the hub what there is, without fetching it."""
-    from huggingface_hub import HfApi
-
     names = store.wanted(entry)
     pinned = next((found for name in names if (found := store.commit(entry, name))), None)
-    about = HfApi().model_info(entry.repo, revision=pinned, timeout=20)
+    about = hub.client().HfApi().model_info(entry.repo, revision=pinned, timeout=20)
     there = {each.rfilename for each in about.siblings or ()}
     weights = next((name for name in names if name in there), None)
     if weights is None or (store.CONFIG not in there and not entry.architecture):
@@ -143,9 +155,8 @@ def _plan(entry: Entry) -> Plan:
 
 def _wanted(entry: Entry, name: str, commit: str) -> Wanted:
     """Ask the hub about one file."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-    about = get_hf_file_metadata(hf_hub_url(entry.repo, name, revision=commit))
+    client = hub.client()
+    about = client.get_hf_file_metadata(client.hf_hub_url(entry.repo, name, revision=commit))
     etag = about.etag or ""
     if about.size is None or not _ETAG.fullmatch(etag) or not _COMMIT.fullmatch(commit):
         raise ModelError(f"{entry.name}: the hub says neither size nor version of {name}. Try again later.")
@@ -157,8 +168,6 @@ def _wanted(entry: Entry, name: str, commit: str) -> Wanted:
 
 def _fetch(entry: Entry, file: Wanted, told: Callable[[int], None], remark: Callable[[str], None]) -> None:
     """Bring one file into the cache: under its name only when it is whole and right."""
-    from huggingface_hub import hf_hub_download
-
     file.blob.parent.mkdir(parents=True, exist_ok=True)
     busy = f"another process is fetching {file.name} of {entry.name}; waiting for it"
     cache, repo = file.blob.parents[2], file.blob.parents[1].name
@@ -168,20 +177,19 @@ def _fetch(entry: Entry, file: Wanted, told: Callable[[int], None], remark: Call
             _transfer(entry, file, told)
             _accept(entry, file)
     told(file.size)
-    store.check_file(entry, Path(hf_hub_download(entry.repo, file.name, revision=file.commit)))
+    store.check_file(entry, Path(hub.client().hf_hub_download(entry.repo, file.name, revision=file.commit)))
 
 
 def _transfer(entry: Entry, file: Wanted, told: Callable[[int], None]) -> None:
     """Fetch what is missing of a file, going on after the bytes that are here."""
-    from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     if file.partial.is_file() and file.partial.stat().st_size > file.size:
         file.partial.unlink()
-    with _Counted(file.partial, told) as target:
+    with _kept_if_right(file), hub.bounded(file.size), _Counted(file.partial, told) as target:
         http_get(
-            hf_hub_url(entry.repo, file.name, revision=file.commit),
+            hub.client().hf_hub_url(entry.repo, file.name, revision=file.commit),
             target,
             resume_size=target.tell(),
             headers={**build_hf_headers(library_name="clipart"), "Accept-Encoding": "identity"},
@@ -190,12 +198,27 @@ def _transfer(entry: Entry, file: Wanted, told: Callable[[int], None]) -> None:
         )
 
 
+@contextmanager
+def _kept_if_right(file: Wanted) -> Iterator[None]:
+    """Remove what has come of a file if the server sends something that is not it, or hardly anything.
+
+    A connection that breaks off leaves what has come.
+    """
+    try:
+        yield
+    except ModelError:
+        file.partial.unlink(missing_ok=True)
+        raise
+
+
 class _Counted(io.FileIO):
     """A file that is written at its end, and calls `told` with its length in bytes after each write."""
 
     def __init__(self, path: Path, told: Callable[[int], None]) -> None:
         # Not mode "a": the client cuts the file short when a server ignores where it should go on.
-        super().__init__(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+        # Not through a link: it may lead out of the cache.
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        super().__init__(os.open(path, flags, 0o666), "r+")
         self.seek(0, os.SEEK_END)
         self._told = told
 
@@ -244,9 +267,7 @@ def _accept(entry: Entry, file: Wanted) -> None:
 @contextmanager
 def _explained(entry: Entry) -> Iterator[None]:
     """Turn what the hub's client raises into a message that says what to do."""
-    import httpx2  # what the client speaks with
-    from huggingface_hub import errors
-
+    errors = hub.client().errors
     again = f"Go on with: clipart models pull {entry.name}"
     try:
         yield
@@ -264,7 +285,11 @@ def _explained(entry: Entry) -> Iterator[None]:
         raise ModelError(f"{entry.name}: the hub has no such model or file ({entry.page}).") from error
     except errors.HfHubHTTPError as error:
         raise ModelError(f"{entry.name}: the hub refused ({_reason(error)}). {again}") from error
-    except (OSError, httpx2.HTTPError) as error:  # no network, a cut, a file that ends too early
+    except ModelError as error:
+        raise ModelError(str(error) if entry.name in str(error) else f"{entry.name}: {error}") from error
+    except ClipartError:
+        raise
+    except Exception as error:  # no network, a cut, a file that ends too early, an answer of another form
         raise ModelError(
             f"{entry.name}: the connection failed ({_reason(error)}). What has arrived is kept. {again}\n"
             f"Without a network: {store.missing(entry)}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clipart.errors import ModelError
 from clipart.files import locked
-from clipart.models.home import home, write
+from clipart.models.home import NoHomeError, home, write
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,15 @@ def read() -> dict[str, Record]:
     """Return all records by REPO@REVISION/FILE.
 
     Raises:
-        ModelError: the ledger is broken.
+        ModelError: the ledger is broken, or may not be read.
     """
     try:
         found = json.loads(path().read_text(encoding="utf-8"))
         return {str(key): Record(**record) for key, record in found["files"].items()}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, NoHomeError):
         return {}
+    except OSError as error:
+        raise ModelError(f"{path()} cannot be read ({error.strerror}), no model can be checked.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
             f"{path()} is broken, so no model can be compared with what it was ({error}). "

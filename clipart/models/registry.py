@@ -154,7 +154,9 @@ def _on_the_hub(name: str) -> Entry:
 
 
 def _of_open_clip(name: str) -> Entry:
-    import open_clip
+    from clipart.models.hub import open_clip as import_open_clip
+
+    open_clip = import_open_clip()
 
     architecture, _, tag = name.partition("/")
     about = open_clip.get_pretrained_cfg(architecture, tag) if tag else {}

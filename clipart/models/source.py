@@ -13,7 +13,7 @@ from typing import Any
 
 from clipart.errors import ModelError
 from clipart.files import sha256
-from clipart.models import registry, store
+from clipart.models import hub, registry, store
 from clipart.models.spec import AT, LOCAL, ModelSpec
 from clipart.near import did_you_mean
 
@@ -87,7 +87,7 @@ def side(name: str) -> int:
         path = Path(location.removeprefix(LOCAL)) / store.CONFIG
         model = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
     else:
-        import open_clip
+        open_clip = hub.open_clip()
 
         model = open_clip.get_model_config(location)
     found = model["vision_cfg"].get("image_size", 224)
@@ -115,7 +115,7 @@ def _location(entry: registry.Entry, config: Path | None) -> str:
 
 def _options(architecture: str, tag: str) -> dict[str, Any]:
     """Return how weights of open_clip's were trained: with which activation, mean and standard deviation."""
-    import open_clip
+    open_clip = hub.open_clip()
 
     about = open_clip.get_pretrained_cfg(architecture, tag)
     preprocess = {key: list(about[key]) for key in ("mean", "std") if key in about}
@@ -147,7 +147,7 @@ def _in_file(spec: ModelSpec) -> Source:
 
 
 def _architecture(name: str) -> str:
-    import open_clip
+    open_clip = hub.open_clip()
 
     architecture, _, path = name.partition(AT)
     known = open_clip.list_models()

@@ -15,12 +15,14 @@ A critic may have `::WEIGHT` behind it. A VQGAN is the name of an embedded one, 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from clipart.errors import UsageError
 from clipart.models.registry import HUB, entries
+from clipart.text import kept_name, real_name
 
 LOCAL = "local-dir:"
 AT = "@"
@@ -55,12 +57,17 @@ class ModelSpec:
         return "file" if AT in self.name and not self.name.startswith(HUB) else "name"
 
     @property
+    def typed_path(self) -> str:
+        """The folder or file as it was typed, without `local-dir:` or the architecture before it."""
+        if self.kind == "vqgan":
+            return self.name
+        return self.name.partition(LOCAL if self.place == "folder" else AT)[2]
+
+    @property
     def path(self) -> Path:
-        """The folder or file; what is typed before it, `local-dir:` or an architecture, is left out."""
-        if self.kind == "clip":
-            mark = LOCAL if self.place == "folder" else AT
-            return Path(self.name.partition(mark)[2]).expanduser()
-        return Path(self.name).expanduser()
+        """The folder or file."""
+        # os.path has no error for a person without a home.
+        return Path(os.path.expanduser(real_name(self.typed_path)))  # noqa: PTH111
 
 
 def read_critic(text: str) -> ModelSpec:
@@ -78,7 +85,7 @@ def read_critic(text: str) -> ModelSpec:
         raise UsageError(
             f"--clip {text}: a weight is a number above 0. Type for example --clip {name or 'NAME'}::0.5."
         )
-    return ModelSpec(name, weight=value)
+    return ModelSpec(_kept(name), weight=value)
 
 
 def read_judge(text: str) -> ModelSpec:
@@ -92,7 +99,16 @@ def read_judge(text: str) -> ModelSpec:
         raise UsageError(
             f"--judge {text}: one model judges, without a weight. Type --judge {name or 'NAME'}."
         )
-    return ModelSpec(name)
+    return ModelSpec(_kept(name))
+
+
+def _kept(name: str) -> str:
+    """Return the notation of a CLIP with the name of its folder or file as a recipe keeps it."""
+    if name.startswith(HUB):
+        return name
+    mark = LOCAL if name.startswith(LOCAL) else AT
+    before, found, path = name.partition(mark)
+    return f"{before}{found}{kept_name(path)}" if found else name
 
 
 def read_vqgan(text: str) -> ModelSpec:
@@ -105,4 +121,4 @@ def read_vqgan(text: str) -> ModelSpec:
         raise UsageError(
             "--vqgan: there is no name. Type the path of a file, such as --vqgan f16.safetensors."
         )
-    return ModelSpec(text, "vqgan")
+    return ModelSpec(kept_name(text), "vqgan")

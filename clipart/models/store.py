@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from clipart.errors import ModelError
 from clipart.files import sha256, size_text
-from clipart.models import embedded, ledger
-from clipart.models.home import home
+from clipart.models import embedded, hub, ledger
+from clipart.models.home import NoHomeError, home
 from clipart.models.registry import HUB, Entry
 
 CONFIG = "open_clip_config.json"
@@ -52,14 +53,32 @@ def by_hand(entry: Entry) -> Path:
 
 def in_cache(entry: Entry) -> Path:
     """Return the folder of a model's repository in the hub client's cache."""
-    from huggingface_hub import constants
-    from huggingface_hub.file_download import repo_folder_name
-
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=entry.repo, repo_type="model")
+    return hub.folder_of(entry.repo)
 
 
 def locate(entry: Entry) -> tuple[Path, Path | None] | None:
-    """Return the weights and the configuration of a model as they lie here, unchecked; None if absent."""
+    """Return the weights and the configuration of a model as they lie here, unchecked; None if absent.
+
+    Raises:
+        ModelError: a folder that they may be in cannot be read.
+    """
+    with _explained(entry):
+        return _locate(entry)
+
+
+@contextmanager
+def _explained(entry: Entry) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or in_cache(entry)
+        raise ModelError(
+            f"{entry.name}: {where} cannot be read ({error.strerror or error}). Make it readable to you, or "
+            "set HF_HOME, and CLIPART_HOME, to folders elsewhere."
+        ) from error
+
+
+def _locate(entry: Entry) -> tuple[Path, Path | None] | None:
     if entry.embedded:
         shipped = embedded.weights(entry.name)
         return shipped, shipped.with_name(CONFIG) if entry.kind == "clip" else None
@@ -73,12 +92,11 @@ def locate(entry: Entry) -> tuple[Path, Path | None] | None:
 
 def find_file(entry: Entry, name: str) -> Path | None:
     """Return where a file of a model is, unchecked, or None: in `by_hand`, or in the cache at its commit."""
-    placed = by_hand(entry) / name
-    if placed.is_file():
-        return placed
-    from huggingface_hub import try_to_load_from_cache
-
-    cached = try_to_load_from_cache(entry.repo, name, revision=commit(entry, name))
+    with suppress(NoHomeError):
+        placed = by_hand(entry) / name
+        if placed.is_file():
+            return placed
+    cached = hub.client().try_to_load_from_cache(entry.repo, name, revision=commit(entry, name))
     return Path(cached) if isinstance(cached, str) else None
 
 
@@ -94,12 +112,17 @@ def key(entry: Entry, name: str) -> str:
 
 
 def state(entry: Entry) -> State:
-    """Return how much of a model is here, without looking into its files."""
+    """Return how much of a model is here, without looking into its files.
+
+    Raises:
+        ModelError: a folder that they may be in cannot be read.
+    """
     if entry.embedded:
         return "embedded"
     if locate(entry) is not None:
         return "here"
-    return "partial" if any((in_cache(entry) / "blobs").glob(f"*{PARTIAL}")) else "absent"
+    with _explained(entry):
+        return "partial" if any((in_cache(entry) / "blobs").glob(f"*{PARTIAL}")) else "absent"
 
 
 def checked(entry: Entry) -> Files:
@@ -121,10 +144,14 @@ def missing(entry: Entry) -> ModelError:
     """Return the error for a model that is not here: how large it is, what to type, where to put it."""
     about = f"about {size_text(entry.megabytes * 1e6)}, " if entry.megabytes else ""
     files = " and ".join([wanted(entry)[0]] + [CONFIG] * (not entry.architecture))
+    try:
+        place = str(by_hand(entry))
+    except NoHomeError:
+        place = f"the folder models/{entry.name} of a folder that you name in CLIPART_HOME"
     return ModelError(
         f"{entry.name} is not on this machine ({about}licence: {entry.licence}).\n"
         f"Fetch it once: clipart models pull {entry.name}\n"
-        f"Or get {files} from {entry.page} elsewhere, and put it into {by_hand(entry)}"
+        f"Or get {files} from {entry.page} elsewhere, and put it into {place}"
     )
 
 
@@ -170,8 +197,14 @@ def _refused(entry: Entry, path: Path, digest: str, right: str | None) -> ModelE
 
 
 def quarantine(path: Path) -> Path:
-    """Give a bad file a name under which nothing loads it, and return where it lies."""
-    bad = path.parent / path.readlink() if path.is_symlink() else path
+    """Give a bad file a name under which nothing loads it, and return where it lies.
+
+    Of a link to a file outside the folder of its model, only the link is renamed.
+    """
+    own = next((each for each in path.parents if each.name.startswith("models--")), path.parent)
+    bad = path
+    if path.is_symlink() and path.resolve().is_relative_to(own.resolve()):
+        bad = path.parent / path.readlink()
     moved = Path(os.path.normpath(bad.with_name(bad.name + QUARANTINED)))
     bad.replace(moved)
     path.unlink(missing_ok=True)
@@ -207,17 +240,13 @@ def remove(entry: Entry) -> int:
     Raises:
         ModelError: the model is embedded, or nothing of it is here.
     """
-    from huggingface_hub import scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
-
     if entry.embedded:
         raise ModelError(f"{entry.name} is part of the package and cannot be removed.")
     names = (*wanted(entry), CONFIG)
     found = [path for name in names if (path := find_file(entry, name)) is not None]
-    placed = [path for path in found if path.is_relative_to(by_hand(entry))]
-    leftovers = [
-        path for ending in (PARTIAL, QUARANTINED) for path in (in_cache(entry) / "blobs").glob(f"*{ending}")
-    ]
+    cached = in_cache(entry)
+    placed = [path for path in found if not path.is_relative_to(cached)]
+    leftovers = [path for ending in (PARTIAL, QUARANTINED) for path in (cached / "blobs").glob(f"*{ending}")]
     if not found and not leftovers:
         raise ModelError(f"{entry.name}: nothing of it is here. `clipart models` lists what is.")
     freed = sum(path.stat().st_size for path in (*placed, *leftovers))
@@ -226,8 +255,8 @@ def remove(entry: Entry) -> int:
     commits = {path.parent.name for path in found if path not in placed}
     if commits:
         try:
-            strategy = scan_cache_dir(in_cache(entry).parent).delete_revisions(*commits)
-        except CacheNotFound:
+            strategy = hub.client().scan_cache_dir(in_cache(entry).parent).delete_revisions(*commits)
+        except hub.client().errors.CacheNotFound:
             pass
         else:
             freed += strategy.expected_freed_size

@@ -13,5 +13,11 @@ if TYPE_CHECKING:
     from clipart.process.base import Process
 
 PROCESSES: Table[type[Process]] = Table(
-    "process", "clipart.processes", {"gradient": "clipart.process.gradient:GradientProcess"}
+    "process",
+    "clipart.processes",
+    {
+        "gradient": "clipart.process.gradient:GradientProcess",
+        "mutate": "clipart.process.mutate:MutateProcess",
+        "evolve": "clipart.process.evolve:EvolveProcess",
+    },
 )

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipart.record.films import protocol_free
 from clipart.record.tags import film_tags
 from clipart.record.video import set_colours
 
@@ -85,7 +86,7 @@ def _write_with_pyav(frames: Iterable[Any], path: Path, kind: str, fps: int, tag
     import av
 
     codec = FORMATS[kind]
-    with av.open(str(path), "w", format=kind, options=dict(codec.container)) as container:
+    with av.open(protocol_free(path), "w", format=kind, options=dict(codec.container)) as container:
         container.metadata.update(tags)
         stream: Any = container.add_stream(codec.name, fps, options=dict(codec.options))
         stream.pix_fmt, stream.time_base = codec.pixels, Fraction(1, fps)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from clipart.errors import ClipartError, ResourceError, UsageError
 from clipart.files import atomic, explain
 from clipart.pictures import to_pil
+from clipart.profiles import srgb_profile
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,28 +55,18 @@ def save_png(image: Tensor | Image, path: Path, text: Mapping[str, str] | None =
         picture.save(temporary, format="PNG", pnginfo=info, icc_profile=srgb_profile(), optimize=False)
 
 
-def srgb_profile() -> bytes:
-    """Return an sRGB ICC profile that is the same every time."""
-    from PIL import ImageCms
-
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # LittleCMS writes the time of day into bytes 24 to 35 (ICC.1:2022, 7.2.1).
-    # We write a fixed one, so that equal runs leave equal files.
-    profile[24:36] = b"".join(n.to_bytes(2, "big") for n in (2000, 1, 1, 0, 0, 0))
-    return bytes(profile)
-
-
 def slug(prompt: str) -> str:
     """Return a short name for `prompt`: one part of a file name on every system, never empty, never a path.
 
     Weights and accents are left out, pictographs are replaced by their Unicode names, and letters of other
-    scripts are kept. Words are joined by "-", up to `SLUG_BYTES` bytes:
+    scripts are kept, with the marks on them. Words are joined by "-", up to `SLUG_BYTES` bytes:
 
     >>> slug("Crème brûlée:: (apple:1.3)::2")
     'creme-brulee-apple'
     """
-    kept = "".join(_plain(char) for char in _WEIGHTS.sub(" ", prompt[:2000]))
-    words = [word for word in re.split(r"[\W_]+", unicodedata.normalize("NFC", kept).lower()) if word]
+    composed = unicodedata.normalize("NFC", _WEIGHTS.sub(" ", prompt[:2000]))
+    kept = "".join(_plain(char) for char in composed)
+    words = _words(unicodedata.normalize("NFC", kept).lower())
     name = ""
     for word in words:
         longer = f"{name}-{word}" if name else word
@@ -83,8 +74,24 @@ def slug(prompt: str) -> str:
             break
         name = longer
     if not name and words:
-        name = words[0].encode()[:SLUG_BYTES].decode(errors="ignore")
+        name = "".join(_words(words[0].encode()[:SLUG_BYTES].decode(errors="ignore")))
     return f"picture-{name}" if name in _RESERVED else name or "picture"
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of `text`: letters digits, and marks on letters beyond ASCII, such as Thai vowels."""
+    words, word = [], ""
+    for char in f"{text} ":
+        if char.isalnum() or (_is_mark(char) and word and not word[-1].isascii()):
+            word += char
+        elif not _is_mark(char):
+            words.append(word)
+            word = ""
+    return [word for word in words if word]
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char).startswith("M")
 
 
 def _plain(char: str) -> str:
@@ -95,7 +102,9 @@ def _plain(char: str) -> str:
         return plain or char
     if unicodedata.category(char) == "So":
         return f" {unicodedata.name(char, '')} "
-    return "" if unicodedata.category(char).startswith("M") else " "
+    if _is_mark(char):
+        return char
+    return "" if unicodedata.category(char) == "Cf" else " "  # such as the joiners inside a word of Hindi
 
 
 def new_folder(base: Path, date: datetime.date, name: str, seed: int) -> Path:

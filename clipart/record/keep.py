@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.errors import UsageError
-from clipart.files import atomic, require_space, require_writable
+from clipart.files import atomic, require_file_size, require_folder, require_space, write_whole
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import Checkpointer
-from clipart.record.files import new_folder, save_png, slug
+from clipart.record.files import new_folder, slug
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
 from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, render
 from clipart.record.trajectory import next_segment, open_trajectory
 from clipart.record.video import require_encoder
+from clipart.record.writers import require_picture, save_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -98,11 +98,16 @@ class Record:
         """Seconds spent on trajectory and checkpoints so far."""
         return sum(each.seconds for each in (self.recorder, self.checkpointer) if each is not None)
 
-    def complete(self, finished: Tensor) -> tuple[Image, dict[str, Path]]:
-        """Write the picture `finished`, (3, H, W) RGB in [0, 1], and the video that ends on it."""
+    def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
+        """Write the picture `finished`, (3, H, W) RGB in [0, 1], what lies beside it, and the video."""
         texts = tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
         if "picture" in self.paths:
-            save_png(finished, self.paths["picture"], texts)
+            picture = self.paths["picture"]
+            save_picture(finished, picture, texts)
+            for ending, data in leaves.items():
+                name = ending.strip(".-").partition(".")[0]
+                self.paths[name] = picture.with_name(f"{picture.stem}{ending}")
+                write_whole(self.paths[name], data)
         if "video" in self.paths:
             if self.recorder is not None:
                 self.recorder.close()
@@ -115,7 +120,7 @@ class Record:
     def rescue(self, last: Iterate) -> None:
         """Save the picture as it is, after something went wrong."""
         if "picture" in self.paths and last.step > 0:
-            save_png(last.image, self.paths["picture"])
+            save_picture(last.image, self.paths["picture"])
 
 
 def require(recipe: Recipe, outputs: Outputs) -> None:
@@ -126,18 +131,19 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     """
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
-        if outputs.file.suffix.lower() != ".png":
-            name = outputs.file.with_suffix(".png").name
-            raise UsageError(f"--output {outputs.file}: pictures are written as PNG. Type --output {name}.")
-        require_writable(outputs.file)
+        texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
+        require_picture(outputs.file, texts, recipe.longest)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
+        require_file_size(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:
         # A picture hardly compresses at worst; a film takes about two bits a pixel and frame; a checkpoint
         # has three images and three tensors a third larger than one, and there are at most three.
         frames = min(recipe.steps, 2000) if outputs.video != "none" else 0
         states = 3 * 7 * 3 * _FLOAT * pixels if outputs.checkpoint_every else 0
-        needed = 4 * pixels * recipe.upscale**2 + pixels * frames // 4 + 500 * recipe.steps + states
-        require_space(outputs.folder, needed)
+        files = (4 * pixels * recipe.upscale**2, pixels * frames // 4, 500 * recipe.steps, states)
+        require_folder(outputs.folder)
+        require_space(outputs.folder, sum(files))
+        require_file_size(outputs.folder, max(*files[:3], states // 3))
         if outputs.video != "none":
             require_encoder()
 

@@ -8,25 +8,27 @@ read a file.
 from __future__ import annotations
 
 import json
-import unicodedata
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from clipart import limits
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.models.needed import FILES
-from clipart.models.spec import read_critic
+from clipart.models.spec import ModelSpec, read_critic
 from clipart.presets import load_recipe
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.tags import OURS, THEIRS, XMP, read_tags
+from clipart.text import allowed, kept_name, real_name
 
 FORMAT = 2
 READS = (1, 2)  # docs/formats.md says what changed
-MAX_LINES = 8  # of what is wrong with a recipe
+_NEGATIVE = "Negative prompt:"
 PACKAGES = ("clipart", "torch", "open_clip_torch", "kornia")
 # IPTC's word for what this is: https://cv.iptc.org/newscodes/digitalsourcetype/
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -97,9 +99,12 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
 def infotext(origin: Origin) -> str:
     """Return it as AUTOMATIC1111's web UI writes it under `parameters`, so that galleries can show it."""
     recipe = origin.recipe
-    lines = [" ".join(recipe.prompt.split())]
+    prompt = " ".join(recipe.prompt.split())
+    if prompt.startswith(_NEGATIVE):  # or its reader takes it for what to avoid; CLIPs read no capitals
+        prompt = prompt[0].lower() + prompt[1:]
+    lines = [prompt]
     if recipe.no:
-        lines.append(f"Negative prompt: {' '.join(', '.join(recipe.no).split())}")
+        lines.append(f"{_NEGATIVE} {' '.join(', '.join(recipe.no).split())}")
     clips = [str(spec) for spec in recipe.clip]
     sampler = recipe.at(recipe.steps).optimizer
     values = {
@@ -124,12 +129,36 @@ def _quoted(value: object) -> str:
 def xmp(origin: Origin) -> str:
     """Return an XMP packet: made by a trained model, with what, and the infotext as description."""
     tool = f"clipart {origin.versions.get('clipart', '')}".strip()
-    return _XMP.format(source=_SOURCE_TYPE, tool=escape(tool), text=escape(infotext(origin), quote=False))
+    text = escape(allowed(infotext(origin)), quote=False)
+    return _XMP.format(source=_SOURCE_TYPE, tool=escape(tool), text=text)
 
 
 def tags(origin: Origin) -> dict[str, str]:
-    """Return everything that a file is to carry, by keyword: `parameters`, `clipart` and the XMP packet."""
+    """Return everything that a file is to carry, by keyword: `parameters`, `clipart` and the XMP packet.
+
+    Of paths on this machine it has the last part only; the SHA-256 of a model says which it was.
+    """
+    origin = _without_folders(origin)
     return {THEIRS: infotext(origin), OURS: origin.to_json(), XMP: xmp(origin)}
+
+
+def _without_folders(origin: Origin) -> Origin:
+    recipe = origin.recipe
+    specs = {"judge": recipe.judge} | {name: getattr(recipe, name) for name in FILES}
+    changes: dict[str, Any] = {name: _last_part(spec) for name, spec in specs.items() if spec is not None}
+    changes["clip"] = tuple(_last_part(spec) for spec in recipe.clip)
+    if recipe.init is not None:
+        changes["init"] = kept_name(Path(real_name(recipe.init)).name)
+    models = {_last_part(ModelSpec(name)).name: digest for name, digest in origin.models.items()}
+    return replace(origin, recipe=recipe.model_copy(update=changes), models=models)
+
+
+def _last_part(spec: ModelSpec) -> ModelSpec:
+    """Return a model in a folder or file without the folders above it."""
+    if spec.place == "name":
+        return spec
+    kind = spec.name[: len(spec.name) - len(spec.typed_path)]
+    return replace(spec, name=kind + kept_name(spec.path.name))
 
 
 def read_origin(path: Path) -> Origin:
@@ -141,9 +170,7 @@ def read_origin(path: Path) -> Origin:
     if path.is_dir():
         path = path / "recipe.toml"
     if path.suffix.lower() == ".toml":
-        recipe = load_recipe(path)
-        _require_readable(recipe)
-        return Origin(recipe)
+        return Origin(load_recipe(path))
     found = read_tags(path)
     if OURS not in found:
         hint = " It has the settings of another program, which `clipart show` prints." if found else ""
@@ -175,17 +202,9 @@ def parse_origin(text: str) -> Origin:
     try:
         recipe = make_recipe(values["recipe"])
     except UsageError as error:  # it quotes what is wrong, however long that is
-        lines = str(error).split("\n")[:MAX_LINES]
+        lines = str(error).split("\n")[: limits.MISTAKES + 1]
         raise UsageError("\n".join(_short(line, 200) for line in lines)) from None
-    _require_readable(recipe)
     return Origin(recipe, _texts(values.get("models")), _texts(values.get("versions")))
-
-
-def _require_readable(recipe: Recipe) -> None:
-    """Refuse text that could drive a terminal."""
-    for string in _strings(recipe.model_dump(mode="json")):
-        if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" for char in string):
-            raise UsageError(f"the recipe in it has a control character, in {_short(string)}")
 
 
 def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
@@ -207,13 +226,14 @@ def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
         if found and chosen.get(key) is None:
             raise UsageError(
                 f"The recipe reads the file {_short(found[0])} ({key}), and a recipe from elsewhere must not "
-                f"choose files of yours. If you want that, say so: --{key} {_short(found[0])}"
+                f"choose files of yours. If you want that, say so: --{key} {shlex.quote(_short(found[0]))}"
             )
 
 
 def differences(origin: Origin, models: Mapping[str, str]) -> list[str]:
     """Return in words what is not as it was when the picture was made, so that another one may come out."""
     here = versions()
+    current = {_last_part(ModelSpec(name)).name: digest for name, digest in models.items()} | dict(models)
     found = [
         f"{name} was {version}, here it is {here[name]}"
         for name, version in origin.versions.items()
@@ -222,7 +242,7 @@ def differences(origin: Origin, models: Mapping[str, str]) -> list[str]:
     return found + [
         f"the weights of {name} are others than they were"
         for name, digest in origin.models.items()
-        if name in models and models[name] != digest
+        if name in current and current[name] != digest
     ]
 
 
@@ -230,19 +250,13 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [string for pair in value.items() for each in pair for string in _strings(each)]
-    return [string for each in value for string in _strings(each)] if isinstance(value, list) else []
-
-
 def _texts(values: Any) -> dict[str, str]:
     """Return a small table of text; anything else counts as not given."""
     if not isinstance(values, dict) or len(values) > 100:
         return {}
-    return {key[:200]: value[:200] for key, value in values.items() if isinstance(value, str)}
+    return {
+        allowed(key[:200]): allowed(value[:200]) for key, value in values.items() if isinstance(value, str)
+    }
 
 
 def _short(value: object, most: int = 60) -> str:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from clipart.record.films import protocol_free
 from clipart.record.video import STEPS_PER_SECOND, film_size, plain_errors, set_colours, to_frame
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Recorder:
         self._part.touch()  # PyAV opens the file at the first frame; a bad place is told now
         # One cluster a frame, each given to the system at once: a killed process leaves all but the last few.
         options = {"flush_packets": "1", "cluster_time_limit": "1"}
-        self._container = av.open(str(self._part), "w", format="matroska", options=options)
+        self._container = av.open(protocol_free(self._part), "w", format="matroska", options=options)
         self._stream = self._container.add_stream("libx264", STEPS_PER_SECOND, options=_RECORD)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv444p"

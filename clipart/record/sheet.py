@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
-from clipart.files import require_writable
 from clipart.pictures import on_white, open_picture
 from clipart.record.caption import font, shortened
-from clipart.record.files import save_png
 from clipart.record.metadata import read_origin
+from clipart.record.writers import require_picture, save_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,7 +46,7 @@ class Layout:
 
 
 def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int | None = None) -> None:
-    """Write a sheet of the pictures of `runs`, folders or files, to `path` as PNG.
+    """Write a sheet of the pictures of `runs`, folders or files, to `path`, in the format of its suffix.
 
     Every picture fits a square of `size` pixels. If they are of several prompts and several seeds and
     `columns` is None, each prompt has its row and each seed its column.
@@ -55,11 +54,11 @@ def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int |
     Raises:
         UsageError: a run without a picture, too many pictures, or a place that cannot be written.
     """
-    require_writable(path)
+    require_picture(path)
     if not 1 <= len(runs) <= MAX_PICTURES:
         raise UsageError(f"{len(runs)} pictures: a sheet has 1 to {MAX_PICTURES}.")
     layout = arrange([_tile(run) for run in runs], columns)
-    save_png(_draw(layout, size), path)
+    save_picture(_draw(layout, size), path)
 
 
 def _tile(run: Path) -> Tile:

@@ -1,7 +1,7 @@
 """Texts in the files of pictures and films, by keyword: read with limits, appended in place.
 
-No pixel is decoded to read them. PNG has its text chunks; WebP an XMP packet with ours inside, and EXIF; GIF
-a comment; MP4 and WebM the tags of their containers.
+No pixel is decoded to read them. PNG has its text chunks; JPEG, WebP and AVIF an XMP packet with ours inside,
+and EXIF; GIF a comment; MP4 and WebM the tags of their containers. How much is read is in `clipart.limits`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from html import escape, unescape
 from pathlib import Path
 from typing import IO
 
-from clipart.errors import UsageError
+from clipart import limits
+from clipart.errors import ClipartError, UsageError
+from clipart.inputs import opened
+from clipart.pictures import read_about
+from clipart.record.films import open_film
+from clipart.text import allowed
 
 OURS, THEIRS, XMP = "clipart", "parameters", "XML:com.adobe.xmp"
-MAX_BYTES = 1024 * 1024  # of a text, after it is unpacked
-MAX_PARTS = 100_000  # chunks or blocks of a file that are looked at
+MAX_BYTES, MAX_PARTS = limits.TEXT_BYTES, limits.TEXT_PARTS
 _PNG, _UUID = b"\x89PNG\r\n\x1a\n", bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP part 3, 1.2.7
 _IN_XMP = re.compile(r"<clipart:(clipart|parameters)>([^<]*)</clipart:\1>")
 _VP8X_EXIF, _VP8X_XMP = 0x08, 0x04
+_AVIF = (b"avif", b"avis")
 _USER_COMMENT, _EXIF_IFD = 0x9286, 0x8769
 
 
@@ -36,29 +41,43 @@ def read_tags(path: Path) -> dict[str, str]:
         UsageError: it cannot be read, is of another kind, broken, or has a text of more than 1 MiB.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
-            if head.startswith(_PNG):
-                return _known(_png_texts(file))
-            if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-                return _known(_webp_texts(file))
-            if head[:6] in (b"GIF87a", b"GIF89a"):
-                return _known(_gif_texts(file))
-            if head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3":
-                return _known(_film_texts(path))
+        with opened(path) as file:
+            texts = _texts(path, file)
+            if texts is not None:
+                return _known(texts)
     except OSError as error:
         raise UsageError(f"{path}: could not be read ({error.strerror or error}).") from None
-    except (BrokenError, struct.error, zlib.error, UnicodeDecodeError, IndexError) as error:
+    except (BrokenError, struct.error, zlib.error, ValueError, IndexError) as error:
         reason = str(error) if isinstance(error, BrokenError) else "not built as such a file is"
         raise UsageError(f"{path}: its texts cannot be read: {reason}.") from None
-    raise UsageError(f"{path}: neither PNG, WebP, GIF, MP4 nor WebM, so there is no recipe in it.")
+    raise UsageError(
+        f"{path}: neither PNG, JPEG, WebP, AVIF, GIF, MP4 nor WebM, so there is no recipe in it."
+    )
+
+
+def _texts(path: Path, file: IO[bytes]) -> Iterator[tuple[str, str]] | None:
+    """Return the texts in a file by its kind, None where it is of none of ours."""
+    head = file.read(16)
+    if head.startswith(_PNG):
+        return _png_texts(file)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _webp_texts(file)
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return _gif_texts(file)
+    if head.startswith(b"\xff\xd8\xff") or (head[4:8] == b"ftyp" and head[8:12] in _AVIF):
+        return _xmp_texts(read_about(path).get("xmp", b""))
+    is_film = head[4:8] == b"ftyp" or head.startswith(b"\x1a\x45\xdf\xa3")
+    return _film_texts(path) if is_film else None
 
 
 def _known(texts: Iterator[tuple[str, str]]) -> dict[str, str]:
+    """Return the first text of each of our keywords; what stands behind both is not looked at."""
     found: dict[str, str] = {}
     for key, text in texts:
         if key in (OURS, THEIRS):
             found.setdefault(key, text)
+        if len(found) == 2:
+            break
     return found
 
 
@@ -77,6 +96,7 @@ def _unpack(packed: bytes) -> bytes:
 
 def _png_texts(file: IO[bytes]) -> Iterator[tuple[str, str]]:
     file.seek(len(_PNG))
+    seen, total, chunks = set(), 0, 0
     for _ in range(MAX_PARTS):
         head = file.read(8)
         if len(head) < 8:
@@ -92,7 +112,12 @@ def _png_texts(file: IO[bytes]) -> Iterator[tuple[str, str]]:
             raise BrokenError("a chunk of text with a wrong checksum")
         key, _, rest = data.partition(b"\0")
         name = key.decode("latin-1")
-        if name in (OURS, THEIRS):
+        total, chunks = total + length, chunks + 1
+        if total > limits.TEXT_TOTAL or chunks > limits.TEXT_CHUNKS:
+            most = f"{limits.TEXT_CHUNKS} texts, or {limits.TEXT_TOTAL // limits.MEGA} MiB of them"
+            raise BrokenError(f"more than {most}")
+        if name in (OURS, THEIRS) and name not in seen:
+            seen.add(name)
             yield name, _png_text(kind, rest)
     raise BrokenError(f"more than {MAX_PARTS} chunks")
 
@@ -115,11 +140,16 @@ def _webp_texts(file: IO[bytes]) -> Iterator[tuple[str, str]]:
             return
         kind, length = struct.unpack("<4sI", head)
         if kind == b"XMP ":
-            packet = file.read(_limited(length)).decode()
-            yield from ((key, unescape(text)) for key, text in _IN_XMP.findall(packet))
+            yield from _xmp_texts(file.read(_limited(length)))
             return
         file.seek(length + length % 2, 1)
     raise BrokenError(f"more than {MAX_PARTS} chunks")
+
+
+def _xmp_texts(packet: bytes) -> Iterator[tuple[str, str]]:
+    _limited(len(packet))
+    for found in _IN_XMP.finditer(packet.decode()):
+        yield found[1], unescape(found[2])
 
 
 def _gif_texts(file: IO[bytes]) -> Iterator[tuple[str, str]]:
@@ -159,10 +189,10 @@ def _film_texts(path: Path) -> Iterator[tuple[str, str]]:
     import av
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_film(path) as container:
             tags = {key.lower(): value for key, value in container.metadata.items()}
-    except av.error.FFmpegError as error:
-        raise BrokenError(error.strerror or "not a film") from None
+    except (av.error.FFmpegError, ClipartError) as error:
+        raise BrokenError(getattr(error, "strerror", None) or "not a film") from None
     for key, text in ((OURS, tags.get("comment", "")), (THEIRS, tags.get("description", ""))):
         if text:
             _limited(len(text.encode("utf-8", "replace")))
@@ -209,15 +239,15 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def webp_xmp(texts: Mapping[str, str]) -> bytes:
+def picture_xmp(texts: Mapping[str, str]) -> bytes:
     """Return the XMP packet with `clipart` and `parameters` inside, for a file that has no other place."""
     inner = "".join(f"<clipart:{key}>{escape(texts[key])}</clipart:{key}>" for key in (OURS, THEIRS))
     opening = '<rdf:Description rdf:about="" xmlns:clipart="urn:clipart:1">'
-    packet = texts[XMP].replace("</rdf:RDF>", f"{opening}{inner}</rdf:Description></rdf:RDF>")
+    packet = allowed(texts[XMP].replace("</rdf:RDF>", f"{opening}{inner}</rdf:Description></rdf:RDF>"))
     return packet.encode()
 
 
-def webp_exif(texts: Mapping[str, str]) -> bytes:
+def picture_exif(texts: Mapping[str, str]) -> bytes:
     """Return EXIF with `parameters` as its user comment, where galleries look for it in a WebP."""
     from PIL import Image
 
@@ -235,7 +265,7 @@ def _append_webp(file: IO[bytes], texts: Mapping[str, str]) -> None:
     file.seek(-1, 1)
     file.write(bytes([flags | _VP8X_EXIF | _VP8X_XMP]))
     file.seek(0, 2)
-    for name, data in ((b"EXIF", webp_exif(texts)), (b"XMP ", webp_xmp(texts))):
+    for name, data in ((b"EXIF", picture_exif(texts)), (b"XMP ", picture_xmp(texts))):
         file.write(struct.pack("<4sI", name, len(data)) + data + b"\0" * (len(data) % 2))
     end = file.tell()
     file.seek(4)

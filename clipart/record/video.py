@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipart import limits
 from clipart.errors import ClipartError
 from clipart.files import explain
+from clipart.record.films import film_in, open_film
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+    from av.video.stream import VideoStream
     from torch import Tensor
 
 STEPS_PER_SECOND = 25  # how fast a trajectory plays by itself; 40 ms a step is exact in Matroska's clock
@@ -61,10 +64,12 @@ def read_steps(trajectory: Path) -> list[int]:
         ClipartError: it cannot be read, or has no frame.
     """
     steps = []
-    with _open_trajectory(trajectory) as container:
-        for packet in container.demux(video=0):
+    with _open_trajectory(trajectory) as (container, stream):
+        for packet in container.demux(stream):
             if packet.pts is not None:
                 steps.append(round(packet.pts * packet.time_base * STEPS_PER_SECOND))
+            if len(steps) > limits.FILM_FRAMES:
+                raise ClipartError(f"{trajectory}: has more than {limits.FILM_FRAMES:,} frames.")
     if not steps:
         raise ClipartError(f"{trajectory}: no frame in it.")
     return sorted(steps)  # packets of other films may be in another order than frames
@@ -76,24 +81,23 @@ def read_frames(trajectory: Path) -> Iterator[av.VideoFrame]:
     Raises:
         ClipartError: it cannot be read.
     """
-    with _open_trajectory(trajectory) as container:
-        container.streams.video[0].codec_context.thread_count = 1
-        yield from container.decode(video=0)
+    with _open_trajectory(trajectory) as (container, stream):
+        yield from container.decode(stream)
 
 
 @contextmanager
-def _open_trajectory(path: Path) -> Iterator[InputContainer]:
+def _open_trajectory(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     import av
 
-    container = None
+    stream = None
     try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise ClipartError(f"{path}: no film in it.")
-            yield container
-    except (OSError, av.error.FFmpegError) as error:
-        if container is None or not isinstance(error, av.error.InvalidDataError):
-            raise ClipartError(f"{path}: could not be read ({error.strerror or error}).") from error
+        with open_film(path) as container:
+            stream = film_in(container, path)
+            yield container, stream
+    except (OSError, ValueError, ArithmeticError, av.error.FFmpegError) as error:
+        if stream is None or not isinstance(error, av.error.InvalidDataError):
+            reason = getattr(error, "strerror", None) or error
+            raise ClipartError(f"{path}: could not be read ({reason}).") from error
         # The file ends in the middle of a frame: the frames before it have been read.
 
 

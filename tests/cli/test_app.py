@@ -32,7 +32,7 @@ def test_every_command_says_what_it_does(name: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(CLI.rglob("*.py")), ids=lambda path: str(path.relative_to(CLI)))
 def test_only_the_sink_prints(path: Path) -> None:
-    if path == CLI / "sink.py":
+    if path in (CLI / "sink.py", CLI / "terminal.py"):
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
@@ -40,7 +40,7 @@ def test_only_the_sink_prints(path: Path) -> None:
             assert called not in ("print", "typer.echo", "typer.secho", "Console"), f"{path}:{node.lineno}"
             assert not called.endswith((".write", ".print")), f"{path}:{node.lineno}"
         elif ast.unparse(node) in ("sys.stdout", "sys.stderr") and isinstance(node, ast.Attribute):
-            assert path == CLI / "__init__.py", f"{path}:{node.lineno}"  # which sets them up, and flushes
+            raise AssertionError(f"{path}:{node.lineno}")
 
 
 @pytest.mark.parametrize("path", sorted(CLI.rglob("*.py")), ids=lambda path: str(path.relative_to(CLI)))

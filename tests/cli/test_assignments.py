@@ -6,7 +6,8 @@ import pytest
 
 from clipart.cli.assignments import change_stages, read_set
 from clipart.errors import UsageError
-from clipart.recipe import knobs, make_recipe
+from clipart.knobs import knobs
+from clipart.recipe import make_recipe
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import clipart.runs
 from clipart.cli import main
 from clipart.cli.app import COMMANDS, command
 from clipart.cli.help import COLUMN, EVERYDAY
-from clipart.recipe import knobs
+from clipart.knobs import knobs
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -39,8 +39,10 @@ def test_pace() -> None:
     pace = Pace(recipe())
     pace.see(iterate(0, 1.0))
     assert (pace.rate, pace.left, pace.done) == (None, None, 0.0)
-    pace.see(iterate(10, 6.0))
-    assert (pace.rate, pace.left, pace.done) == (2.0, 45.0, 0.1)
+    pace.see(iterate(1, 61.0))  # a minute went by as starts were tried
+    assert (pace.rate, pace.left, pace.done) == (None, None, 0.01)
+    pace.see(iterate(11, 66.0))
+    assert (pace.rate, pace.left, pace.done) == (2.0, 44.5, 0.11)
 
 
 def test_pace_follows_a_change_of_speed() -> None:
@@ -52,8 +54,8 @@ def test_pace_follows_a_change_of_speed() -> None:
 
 def test_a_limit_of_time_may_come_first() -> None:
     pace = Pace(recipe(seconds=10.0))
-    pace.see(iterate(0, 0.0))
-    pace.see(iterate(10, 5.0))
+    for step, seconds in ((0, 0.0), (2, 1.0), (10, 5.0)):
+        pace.see(iterate(step, seconds))
     assert (pace.left, pace.done) == (5.0, 0.5)
     pace.see(iterate(30, 15.0))
     assert (pace.left, pace.done) == (0.0, 1.0)
@@ -73,25 +75,25 @@ def test_speed() -> None:
 
 def test_what_is_drawn() -> None:
     pace = Pace(recipe(until="80%"))
-    for step, seconds in ((0, 0.0), (50, 10.0)):
+    for step, seconds in ((1, 0.2), (50, 10.0)):
         pace.see(iterate(step, seconds))
     head, wanted, unwanted = screen(draw(iterate(50, 10.0, parts=2), pace))
     assert head.endswith("step 50/100   5.0 steps/s   0:10 left")
     assert wanted.startswith(" part 0")
-    assert "50% of 80%" in wanted
+    assert "50%, target 80%" in wanted
     assert "cosine 0.250" in wanted
     assert unwanted.startswith(" no part 1")
-    assert "of 80%" not in unwanted
+    assert "target" not in unwanted
     assert wanted.count("━") == pytest.approx(wanted.index("50%") / 2 - 4, abs=4)
 
 
 def test_a_cosine_to_reach_is_shown_with_the_cosine() -> None:
     pace = Pace(recipe(until="0.31"))
     pace.see(iterate(0))
-    assert screen(draw(iterate(0), pace))[1].endswith("50%  cosine 0.250 of 0.31")
+    assert screen(draw(iterate(0), pace))[1].endswith("50%  cosine 0.250, target 0.31")
 
 
-@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("width", [20, 28, 40, 80, 120])
 def test_it_fits(width: int) -> None:
     pace = Pace(recipe(until="80%"))
     pace.see(iterate(0))
@@ -156,6 +158,11 @@ def test_a_file_gets_the_last_line_of_a_run_cut_short(capsys: pytest.CaptureFixt
     for step, stop in ((0, None), (1, None), (2, "score")):
         lines(iterate(step, float(step), stop=stop))  # type: ignore[arg-type]
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["0/100", "2/100"]
+
+
+def test_a_file_is_told_which_start_is_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    Lines(Sink(), recipe()).trying(2, 6)
+    assert capsys.readouterr().err == "trying start 2 of 6\n"
 
 
 def test_a_program_gets_an_event_for_every_new_look(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import typer
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
 from clipart.cli.options import Words, recipe_options, takes
+from clipart.cli.overwrite import mind_the_file
 from clipart.cli.reading import read_outputs, read_recipe, typed_settings
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
@@ -27,6 +28,7 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     invocation: Invocation = context.obj
     sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
     recipe, outputs = read_recipe(words, given), read_outputs(given)
+    mind_the_file(sink, outputs.get("file"), given["force"])
     if words == list(invocation.typed):
         _mind_the_commands(sink, words[0], context)
     typed = typed_settings(given)

@@ -9,8 +9,8 @@ import typer
 
 from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
+from clipart.knobs import knobs
 from clipart.models.registry import default
-from clipart.recipe import knobs
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clipart.prompt import Part, Prompt
 
 CLIP = default("clip")
+NARROW = 50  # columns below which the parts stand below one another, without a table
 AWAY = str(knobs()["no"].description)
 
 
@@ -52,7 +53,7 @@ def show_prompt(sink: Sink, prompt: Prompt, clip: str) -> None:
     reaches = [reach(clip, part.text) for part in prompt.parts]
     of = places_of(prompt, clip)
     sink.event("parse", prompt=str(prompt), clip=clip, parts=_plain(prompt, reaches, of))
-    sink.show(_table(prompt, reaches, of))
+    sink.show(_table(prompt, reaches, of) if sink.out.width >= NARROW else _list(prompt, reaches, of))
     for part, found in zip(prompt.parts, reaches, strict=True):
         if found.lost:
             sink.warn(
@@ -128,10 +129,7 @@ def _table(prompt: Prompt, reaches: list[Reach], of: tuple[int | None, ...]) -> 
     table.add_column("part")
     table.add_column("tokens", justify="right", no_wrap=True)
     for part, share, found, place in zip(prompt.parts, prompt.shares(), reaches, of, strict=True):
-        style = "red" if part.weight < 0 else "green"
-        tokens = Text(" · ".join(found.tokens[: found.limit]), "dim")
-        if found.lost:
-            tokens.append(" · ", "dim").append(" · ".join(found.tokens[found.limit :]), "red strike")
+        style, tokens = "red" if part.weight < 0 else "green", _tokens(found)
         table.add_row(
             Text(f"{part.weight:g}"),
             Text(f"{share:.0%}", style),
@@ -140,6 +138,27 @@ def _table(prompt: Prompt, reaches: list[Reach], of: tuple[int | None, ...]) -> 
             Text(f"{len(found.tokens)} of {found.limit}", "red" if found.lost else ""),
         )
     return table
+
+
+def _list(prompt: Prompt, reaches: list[Reach], of: tuple[int | None, ...]) -> Any:
+    """Return what the table says as lines for a narrow screen."""
+    from rich.text import Text
+
+    lines = []
+    for part, share, found, place in zip(prompt.parts, prompt.shares(), reaches, of, strict=True):
+        numbers = f"weight {part.weight:g}, share {share:.0%}, place {'all' if place is None else place}"
+        lines += [_emphasised(part), Text(numbers), _tokens(found)]
+        lines.append(Text(f"{len(found.tokens)} of {found.limit} tokens\n"))
+    return Text("\n").join(lines)
+
+
+def _tokens(found: Reach) -> Text:
+    from rich.text import Text
+
+    tokens = Text(" · ".join(found.tokens[: found.limit]), "dim")
+    if found.lost:
+        tokens.append(" · ", "dim").append(" · ".join(found.tokens[found.limit :]), "red strike")
+    return tokens
 
 
 def _emphasised(part: Part) -> Text:

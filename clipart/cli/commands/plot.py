@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from clipart.cli.options import Json, NoColor, Quiet, Run, option
+from clipart.cli.options import Force, Json, NoColor, Quiet, Run, option
+from clipart.cli.overwrite import mind_the_file
 
 
 def plot(
@@ -22,6 +23,7 @@ def plot(
             metavar="FILE",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -30,6 +32,7 @@ def plot(
     from clipart.record.plot import make_plot
 
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
+    mind_the_file(sink, output, force)
     for path in make_plot(run, output):
         sink.event("plot", path=path)
         sink.file(path)

@@ -11,6 +11,7 @@ import typer
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
 from clipart.cli.options import recipe_options, takes
+from clipart.cli.overwrite import mind_the_file
 from clipart.cli.reading import preset_settings, read_outputs, settings_over, typed_settings
 from clipart.cli.sink import Invocation, Sink
 from clipart.cli.summary import again
@@ -39,6 +40,7 @@ def replay(context: typer.Context, words: list[str] | None, **given: Any) -> Non
     sink = invocation.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
     recipe, origin = read_replay(words, given)
     outputs = read_outputs(given)
+    mind_the_file(sink, outputs.get("file"), given["force"])
     fetch_typed(sink, typed_settings(given))
 
     def job(

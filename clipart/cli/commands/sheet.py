@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from clipart.cli.options import Json, NoColor, Quiet, option
+from clipart.cli.options import Force, Json, NoColor, Quiet, option
+from clipart.cli.overwrite import mind_the_file
 
 Runs = Annotated[
     list[Path],
@@ -27,6 +28,7 @@ def sheet(
     columns: Annotated[
         int | None, option("--columns", about="pictures in a row", metavar="N", min=1, max=100)
     ] = None,
+    force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -36,6 +38,7 @@ def sheet(
 
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
     path = output or Path("sheet.png")
+    mind_the_file(sink, output, force)
     make_sheet(runs, path, size, columns)
     sink.event("sheet", path=path, pictures=len(runs))
     sink.file(path)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from clipart.cli.options import Json, NoColor, NoMetadata, Quiet, own, takes
+from clipart.cli.options import Force, Json, NoColor, NoMetadata, Quiet, own, takes
+from clipart.cli.overwrite import mind_the_file
 from clipart.errors import ClipartError, UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ FILM: dict[str, Any] = {
     format=own(Kind, "--format", about="format: mp4, webm, gif, apng or webp", value="mp4"),
     output=own(Path, "--output", "-o", about="file to write; default: in the run", metavar="FILE"),
     **FILM,
+    force=Force,
     no_metadata=NoMetadata,
     json=Json,
     quiet=Quiet,
@@ -61,6 +63,7 @@ def video(context: typer.Context, run: Path, output: Path | None, **given: Any) 
     typed = {name: given[name] for name in FILM if name != "caption" and given[name] is not None}
     film = Film(**typed)
     path = place_of(run, output, given["format"])
+    mind_the_file(sink, output or (None if run.is_dir() else path), given["force"])
     frames = film_of(run, path, film, caption=given["caption"], with_recipe=not given["no_metadata"])
     sink.event("video", path=path, frames=frames, fps=film.fps)
     sink.file(path)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clipart.cli.options import Json, NoColor, option
+from clipart.cli.options import Force, Json, NoColor, option
 from clipart.errors import UsageError
 from clipart.near import did_you_mean
 
@@ -29,6 +29,7 @@ def models(
         Path | None,
         option("--output", "-o", about="file that convert writes", metavar="FILE", panel="Output"),
     ] = None,
+    force: Force = False,
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
@@ -49,4 +50,4 @@ def models(
     if not names and action in ("pull", "path", "rm"):
         raise UsageError(f"clipart models {action}: type the name of a model. `clipart models` lists them.")
     do = getattr(import_module(f"{__name__}.{action}"), action)
-    do(sink, names or (), **({"output": output} if action == "convert" else {}))
+    do(sink, names or (), **({"output": output, "force": force} if action == "convert" else {}))

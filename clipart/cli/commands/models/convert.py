@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from clipart.cli.overwrite import mind_the_file
 from clipart.errors import UsageError
 
 if TYPE_CHECKING:
     from clipart.cli.sink import Sink
 
 
-def convert(sink: Sink, names: Sequence[str], output: Path | None = None) -> None:
+def convert(sink: Sink, names: Sequence[str], output: Path | None = None, force: bool = False) -> None:
     """Read taming's CONFIG (YAML) and CKPT, and write `output`, by default beside CKPT, as safetensors.
 
     Raises:
@@ -33,9 +35,10 @@ def convert(sink: Sink, names: Sequence[str], output: Path | None = None) -> Non
     from clipart.files import atomic, require_writable
     from clipart.models.convert import convert as read_checkpoint
 
+    mind_the_file(sink, final, force)
     require_writable(final)
     tensors, metadata = read_checkpoint(config, checkpoint)
     with atomic(final) as temporary:
         save_file(tensors, temporary, metadata)
     sink.event("converted", config=config, checkpoint=checkpoint, path=final, bytes=final.stat().st_size)
-    sink.show(f' {final} is made. To use it: clipart "PROMPT" --canvas vqgan --vqgan {final}')
+    sink.show(f' {final} is made. To use it: clipart "PROMPT" --canvas vqgan --vqgan {quote(str(final))}')

@@ -15,9 +15,7 @@ def list_models(sink: Sink) -> None:
     """Print the models with names and those fetched beside them: kind, size, licence, state, source."""
     from rich.text import Text
 
-    from clipart.models import store
-
-    rows = [(entry, store.state(entry)) for entry in known()]
+    rows = [(entry, _state(sink, entry)) for entry in known(sink)]
     sink.event("models", models=[_plain(entry) | {"state": state} for entry, state in rows])
     width = max(len(entry.name) for entry, _ in rows)
     for entry, state in rows:
@@ -29,12 +27,30 @@ def list_models(sink: Sink) -> None:
     sink.show("\n clipart models pull NAME fetches one; --clip and --judge take its name.\n")
 
 
-def known() -> list[Entry]:
+def _state(sink: Sink, entry: Entry) -> str:
+    """Return how much of a model is here; where that cannot be seen, say so once, and count it as absent."""
+    from clipart.errors import ModelError
+    from clipart.models import store
+
+    try:
+        return store.state(entry)
+    except ModelError as error:
+        sink.warn(str(error).partition(": ")[2] or str(error), once="models")
+        return "absent"
+
+
+def known(sink: Sink) -> list[Entry]:
     """Return the models of the table and those of which something was recorded."""
+    from clipart.errors import ModelError
     from clipart.models import ledger, registry
 
     found = {entry.name: entry for entry in registry.entries()}
-    for key, record in ledger.read().items():
+    try:
+        records = ledger.read()
+    except ModelError as error:
+        sink.warn(str(error), once="models")
+        records = {}
+    for key, record in records.items():
         where, _, file = key.rpartition("/")
         repo, _, revision = where.partition("@")
         architecture = "" if record.name.startswith(registry.HUB) else record.name.rpartition("/")[0]

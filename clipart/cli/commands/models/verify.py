@@ -22,7 +22,7 @@ def verify(sink: Sink, names: Sequence[str]) -> None:
 
     entries = [registry.find(name) for name in names]
     bad: list[str] = []
-    for entry in entries or [each for each in known() if store.state(each) in ("embedded", "here")]:
+    for entry in entries or [each for each in known(sink) if store.state(each) in ("embedded", "here")]:
         try:
             digest = store.verify(entry).sha256
         except ModelError as error:
