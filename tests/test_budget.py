@@ -91,6 +91,7 @@ def test_a_large_picture_begins_small_and_ends_whole() -> None:
     assert sizes(width=2048, height=400)[-1] == (400, 2048)
     assert set(sizes(width=1024, height=1024, scale=1.0)) == {(1024, 1024)}  # somebody chose it
     assert set(sizes(width=1024, height=1024, zoom=1.1)) == {(1024, 1024)}
+    assert len(set(sizes(width=300, height=300, canvas="pixelart"))) == 1  # its pixels are its own
     stages = [{"name": "a", "share": 1, "scale": 0.5}, {"name": "b", "share": 1}]
     assert sizes(width=1024, height=1024, stages=stages)[0] == (512, 512)
 

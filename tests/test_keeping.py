@@ -14,7 +14,7 @@ from clipart.critic.regularisers import build_terms
 from clipart.keeping import pull
 from clipart.loop import go_on, iterate
 from clipart.presets import dump_recipe, load_recipe
-from clipart.recipe import Recipe, make_recipe
+from clipart.recipe import make_recipe
 from clipart.session import Session
 
 Settings = dict[str, Any]
@@ -114,4 +114,3 @@ def test_a_camera_leaves_the_picture_behind(settings: Settings, photo: str) -> N
     recipe = make_recipe(settings | {"init": photo, "zoom": 1.02}).resolve()
     assert Session(recipe).kept is None
     assert recipe.at(1).ink < recipe.ink
-    assert isinstance(recipe, Recipe)

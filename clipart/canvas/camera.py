@@ -18,7 +18,8 @@ def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp
     """Return `image`, (1, 3, height, width) in [0, 1], as the camera of `settings` sees it one step later.
 
     It comes nearer by `zoom`, turns the picture clockwise by `spin` degrees, and goes `pan_x` pixels of the
-    picture to the right and `pan_y` down. Coming nearer, it is sharpened by as much as it is enlarged, if `sharp`.
+    picture to the right and `pan_y` down. Coming nearer it is sharpened, if `sharp`, so that edges stay
+    as wide as they were.
 
     `fresh`, of the same shape, is what a run has to grow from: it fills what comes into view at the edges,
     and of what is enlarged it takes the part that is new. Without it the edges are mirrors.
@@ -41,6 +42,7 @@ def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp
         smooth = F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         seen = _crisp(seen, smooth, min(1.0, _CRISP * (zoom - 1)))
     if fresh is not None:
+        fresh = fresh.to(seen).clamp(0, 1)
         outside = (grid.abs() > 1).any(dim=-1)[:, None]
         seen = torch.where(outside, fresh, torch.lerp(seen, fresh, max(0.0, 1 - 1 / zoom)))
     return seen

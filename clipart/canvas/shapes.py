@@ -108,7 +108,7 @@ class ShapesCanvas(Canvas):
         self.stretch.copy_(axes - self.sizes)
 
     @torch.no_grad()
-    def move(self, image: Tensor, settings: Recipe, fresh: Tensor) -> None:
+    def move(self, image: Tensor, settings: Recipe, fresh: Tensor | None = None) -> None:
         """Move the shapes themselves and the ground below them, so that all stays as sharp as it is."""
         self.start.copy_(moved(self.start, settings, fresh))
         turn = math.radians(settings.spin)

@@ -31,6 +31,7 @@ class VqganCanvas(Canvas):
     """
 
     needs = ("vqgan",)
+    grows = True
     pace = 0.4  # a latent passes few codes on its way, where a colour has 256 levels
     low: Tensor
     span: Tensor

@@ -129,8 +129,8 @@ class GradientProcess(Process):
     @torch.no_grad()
     def move(self, settings: Recipe) -> None:
         """Let the canvas show what the camera of `settings` sees; the optimiser keeps its memory."""
-        fresh = fresh_ground(settings, *self.canvas.size, self.generator).to(self.canvas.start)
-        self.canvas.move(self.image().clamp(0, 1), settings, fresh.clamp(0, 1))
+        fresh = fresh_ground(settings, *self.canvas.size, self.generator)
+        self.canvas.move(self.image().clamp(0, 1), settings, fresh)
         self._image = None
 
     def state(self) -> dict[str, Tensor]:
