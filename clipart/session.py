@@ -24,6 +24,7 @@ from clipart.device import pick_device
 from clipart.errors import ClipartError
 from clipart.iterates import Check
 from clipart.layout import lay_out, require_room
+from clipart.memory import require_memory
 from clipart.models.needed import load_needed
 from clipart.process import PROCESSES
 from clipart.process.base import Process, Step, branch
@@ -94,6 +95,8 @@ class Session:
         self.layout = lay_out(self.prompt, apart=recipe.layout == "apart")
         require_room(self.layout.count, recipe.height, recipe.width)
         self.device = pick_device(recipe.device)
+        if self.device.type == "cpu":
+            require_memory(recipe)
         self.step, self.seconds = 0, 0.0
         self.born = time.monotonic()
         self.stage: Stage | None = None

@@ -46,6 +46,11 @@ class Settings(TypedDict, total=False):
     codes: float
     pull: float
     shapes: int
+    strokes: int
+    palette: str | Sequence[str]
+    colours: int
+    grid: int
+    mutants: int
     colour: Literal["decorrelated", "rgb"]
     falloff: float
     scale: float | None

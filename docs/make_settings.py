@@ -18,6 +18,7 @@ NOT_THERE = ("prompt", "left")  # the first argument; what a run notes for itsel
 WIDER = {
     "no": "str | Sequence[str]",
     "init": "str | PathLike[str] | Image | None",
+    "palette": "str | Sequence[str]",
     "finish": "str | Sequence[str]",
     "until": "str | float | Target | None",
     "clip": "str | ModelSpec | Sequence[str | ModelSpec]",

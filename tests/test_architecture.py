@@ -23,6 +23,7 @@ FLOORS = [
     {"canvas"},
     {"critic"},
     {"process"},
+    {"memory"},
     {"session"},
     {"starts"},
     {"loop"},

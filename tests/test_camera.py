@@ -12,6 +12,7 @@ from clipart.canvas import CANVASES
 from clipart.canvas.camera import moved
 from clipart.canvas.shapes import ShapesCanvas
 from clipart.loop import go_on, iterate
+from clipart.process.gradient import rate_at
 from clipart.recipe import make_recipe
 from clipart.rng import stream
 from clipart.session import Session
@@ -85,9 +86,9 @@ def test_shapes_move_as_the_picture_of_them_would(camera: dict[str, float]) -> N
     canvas = ShapesCanvas(torch.full((1, 3, 48, 72), 0.9), generator=stream(0, "init"), count=6)
     with torch.no_grad():
         canvas.opacity.fill_(0.8)
-        expected = moved(canvas(), recipe)
+        expected = moved(canvas(), recipe, sharp=False)
         canvas.edge *= recipe.zoom  # a soft edge is so many pixels wide, near or far
-        canvas.move(canvas(), recipe)
+        canvas.move(canvas(), recipe, torch.full((1, 3, 48, 72), 0.9))
         inner = slice(12, -12)  # beyond the edge the picture is its mirror
         difference = (canvas() - expected)[..., inner, inner].abs()
     assert difference.mean() < 0.01
@@ -121,3 +122,37 @@ def test_the_optimiser_keeps_its_memory(settings: dict[str, object]) -> None:
     list(go_on(session))
     state = session.process.optimizer.state_dict()["state"]
     assert {float(slots["step"]) for slots in state.values()} == {3.0}
+
+
+def test_what_comes_into_view_is_static_to_grow_from() -> None:
+    recipe = make_recipe({"prompt": "a", "width": SIZE, "height": SIZE, "pan_x": 8.0})
+    fresh = torch.rand(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    seen = moved(torch.full((1, 3, SIZE, SIZE), 0.5), recipe, fresh)
+    assert torch.equal(seen[..., -8:], fresh[..., -8:])
+    assert torch.allclose(seen[..., :-9], torch.tensor(0.5))
+    nearer = moved(torch.full((1, 3, SIZE, SIZE), 0.5), recipe.with_(pan_x=0, zoom=1.25), fresh)
+    assert torch.allclose(nearer, 0.8 * torch.tensor(0.5) + 0.2 * fresh)
+
+
+@pytest.mark.parametrize("zoom", [1.005, 1.02, 1.05])
+def test_an_edge_stays_as_sharp_as_it_is(zoom: float) -> None:
+    across = torch.arange(64) - 31.5
+    image = (0.1 + 0.8 * torch.sigmoid(across / 1.5)).expand(1, 3, 64, 64)
+    recipe = make_recipe({"prompt": "a", "width": 64, "height": 64, "zoom": zoom})
+
+    def width(image: Tensor) -> float:
+        line = image[0, 0, 32]
+        return 0.8 * float((line.max() - line.min()) / line.diff().abs().max())
+
+    first, image = width(image), image.contiguous()
+    for _ in range(100):
+        image = moved(image, recipe)
+    assert width(image) < 1.3 * first
+    assert (float(image.min()), float(image.max())) == pytest.approx((0.1, 0.9), abs=0.02)
+
+
+def test_the_rate_stays_up_under_a_camera() -> None:
+    still, moving = (make_recipe({"prompt": "a", "steps": 100, "zoom": zoom}) for zoom in (1.0, 1.02))
+    assert rate_at(still, 100) < 0.01 * still.lr
+    assert rate_at(moving, 100) == pytest.approx(0.6 * moving.lr)
+    assert rate_at(still, 10) == rate_at(moving, 10)

@@ -31,6 +31,8 @@ class Canvas(nn.Module, ABC):
         fineness: pixels of the canvas for each pixel of a view, along a side, where the recipe leaves `scale`
             open; None is the picture's own resolution.
         finish: the finish steps where the recipe leaves them open.
+        grows: a large picture begins on a small canvas of this kind, which is built anew when it is to grow
+            (`clipart.canvas.size`).
         extras: its own settings with their defaults, where it is a part of another package; `build` finds
             their values in `settings.extras`.
 
@@ -42,6 +44,7 @@ class Canvas(nn.Module, ABC):
     optimizer: ClassVar[str] = "sgd"
     pace: ClassVar[float] = 1.0
     fineness: ClassVar[float | None] = None
+    grows: ClassVar[bool] = False
     finish: ClassVar[tuple[str, ...]] = ("clean",)
     extras: ClassVar[Mapping[str, bool | int | float | str]] = {}
     start: Tensor
@@ -60,6 +63,11 @@ class Canvas(nn.Module, ABC):
         `models` has what the class `needs`, by name. `generator` is None where `start` is a picture, of the
         user's or of the stage before; else randomness of the start comes from it.
         """
+
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel of the canvas."""
+        return 240
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,9 +103,12 @@ class Canvas(nn.Module, ABC):
         for parameter in self.parameters():
             parameter.zero_()
 
-    def move(self, image: Tensor, settings: Recipe) -> None:
-        """Show what the camera of `settings` sees one step later of `image`, the canvas's own in [0, 1]."""
-        self.restart(moved(image, settings))
+    def move(self, image: Tensor, settings: Recipe, fresh: Tensor | None = None) -> None:
+        """Show what the camera of `settings` sees one step later of `image`, the canvas's own in [0, 1].
+
+        `fresh`, of the same shape, is static on paper, for what comes into view.
+        """
+        self.restart(moved(image, settings, fresh))
 
 
 class _ClampWithGrad(torch.autograd.Function):

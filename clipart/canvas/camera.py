@@ -10,12 +10,19 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipart.recipe import Recipe
 
+_REACH = 3  # pixels around one of which `_crisp` takes the mean
+_CRISP = 8.0  # how much it sharpens for each part that the camera comes nearer
 
-def moved(image: Tensor, settings: Recipe) -> Tensor:
+
+def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp: bool = True) -> Tensor:
     """Return `image`, (1, 3, height, width) in [0, 1], as the camera of `settings` sees it one step later.
 
     It comes nearer by `zoom`, turns the picture clockwise by `spin` degrees, and goes `pan_x` pixels of the
-    picture to the right and `pan_y` down. What comes into view is the mirror of what was at the edge.
+    picture to the right and `pan_y` down. Coming nearer it is sharpened, if `sharp`, so that edges stay
+    as wide as they were.
+
+    `fresh`, of the same shape, is what a run has to grow from: it fills what comes into view at the edges,
+    and of what is enlarged it takes the part that is new. Without it the edges are mirrors.
     """
     height, width = image.shape[-2:]
     turn = math.radians(settings.spin)
@@ -30,4 +37,23 @@ def moved(image: Tensor, settings: Recipe) -> Tensor:
     )
     grid = F.affine_grid(theta[None], list(image.shape), align_corners=False)
     seen = F.grid_sample(image, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
-    return seen.clamp(0, 1)
+    seen = seen.clamp(0, 1)
+    if zoom > 1 and sharp:
+        smooth = F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        seen = _crisp(seen, smooth, min(1.0, _CRISP * (zoom - 1)))
+    if fresh is not None:
+        fresh = fresh.to(seen).clamp(0, 1)
+        outside = (grid.abs() > 1).any(dim=-1)[:, None]
+        seen = torch.where(outside, fresh, torch.lerp(seen, fresh, max(0.0, 1 - 1 / zoom)))
+    return seen
+
+
+def _crisp(image: Tensor, smooth: Tensor, amount: float) -> Tensor:
+    """Return `image`, (1, 3, height, width), with sharper edges, each pixel within what is next to it.
+
+    What is next to it is taken from `smooth`, the same without overshoot: it would grow from step to step.
+    """
+    mean = F.avg_pool2d(F.pad(image, (_REACH,) * 4, mode="replicate"), 2 * _REACH + 1, 1)
+    beside = F.pad(smooth, (1,) * 4, mode="replicate")
+    low, high = -F.max_pool2d(-beside, 3, 1), F.max_pool2d(beside, 3, 1)
+    return torch.minimum(torch.maximum(image + amount * (image - mean), low), high)

@@ -32,6 +32,7 @@ class PixelCanvas(Canvas):
         decorrelated: take steps in Lucid's decorrelated colour space instead of RGB.
     """
 
+    grows = True
     to_rgb: Tensor
 
     def __init__(self, start: Tensor, *, falloff: float = 1.0, decorrelated: bool = True) -> None:

@@ -81,6 +81,11 @@ class ShapesCanvas(Canvas):
             start = paper_colour(settings).to(start).expand_as(start)
         return cls(start, generator=generator, count=settings.shapes)
 
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel, with a layer for each shape."""
+        return 100 + 150 * settings.shapes
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""
         return self._paint(self.start)
@@ -103,9 +108,9 @@ class ShapesCanvas(Canvas):
         self.stretch.copy_(axes - self.sizes)
 
     @torch.no_grad()
-    def move(self, image: Tensor, settings: Recipe) -> None:
+    def move(self, image: Tensor, settings: Recipe, fresh: Tensor | None = None) -> None:
         """Move the shapes themselves and the ground below them, so that all stays as sharp as it is."""
-        self.start.copy_(moved(self.start, settings))
+        self.start.copy_(moved(self.start, settings, fresh))
         turn = math.radians(settings.spin)
         cos, sin = math.cos(turn), math.sin(turn)
         turned = torch.tensor([[cos, sin], [-sin, cos]]).to(self.start)  # of rows, clockwise with y downwards

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from clipart.canvas import CANVASES
 from clipart.recipe import Recipe
 
 SMALL = 256  # pixels of the short side: at most that on the first canvas, and where starts are tried
@@ -21,8 +22,8 @@ _LEAST = 8  # pixels of a side
 
 def canvas_size(settings: Recipe, step: int) -> tuple[int, int]:
     """Return (height, width) of the canvas at `step`, from 1, with `settings`, those of that step."""
-    grows = settings.scale in (None, 1.0) and "scale" in settings.left and not settings.stages
-    if not grows or settings.moves:
+    is_open = settings.scale in (None, 1.0) and "scale" in settings.left
+    if not is_open or settings.stages or settings.moves or not CANVASES[settings.canvas].grows:
         return whole_size(settings)
     return _scaled(settings, _grown(min(settings.height, settings.width), (step - 1) / settings.steps))
 

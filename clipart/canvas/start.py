@@ -23,12 +23,16 @@ def make_start(recipe: Recipe, generator: torch.Generator) -> Tensor:
     Static of contrast `static` and grain `grain` lies on paper of colour `paper`; a picture in `init` is
     mixed over it, the more of it the larger `init_strength`.
     """
-    noise = static(recipe.height, recipe.width, recipe.grain, generator)
-    start = paper_colour(recipe) + recipe.static * noise
+    start = fresh_ground(recipe, recipe.height, recipe.width, generator)
     if recipe.picture is not None:
         weight = shows(recipe.init_strength) if recipe.keep else recipe.init_strength
         start = torch.lerp(start, load_picture(recipe.picture, recipe.height, recipe.width), weight)
     return start.clamp(0, 1)
+
+
+def fresh_ground(recipe: Recipe, height: int, width: int, generator: torch.Generator | None) -> Tensor:
+    """Return static on paper, (1, 3, height, width), not yet clamped: what a run grows from."""
+    return paper_colour(recipe) + recipe.static * static(height, width, recipe.grain, generator)
 
 
 def make_kept(recipe: Recipe, like: Tensor) -> Tensor | None:
@@ -46,7 +50,7 @@ def paper_colour(recipe: Recipe) -> Tensor:
     return torch.tensor(ImageColor.getrgb(recipe.paper)[:3]).view(1, 3, 1, 1) / 255
 
 
-def static(height: int, width: int, grain: float, generator: torch.Generator) -> Tensor:
+def static(height: int, width: int, grain: float, generator: torch.Generator | None) -> Tensor:
     """Return smooth noise of mean 0 and standard deviation 1, (1, 3, height, width).
 
     `grain` 1 is white noise and 0 has clouds a quarter of the short side wide; in between the size of a

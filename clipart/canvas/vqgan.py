@@ -31,6 +31,7 @@ class VqganCanvas(Canvas):
     """
 
     needs = ("vqgan",)
+    grows = True
     pace = 0.4  # a latent passes few codes on its way, where a colour has 256 levels
     low: Tensor
     span: Tensor
@@ -64,6 +65,11 @@ class VqganCanvas(Canvas):
         """Return the latents of `start`, with the recipe's `codes` and `pull`."""
         (needed,) = cls.needs
         return cls(start, models[needed], generator=generator, codes=settings.codes, pull=settings.pull)
+
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel, with the embedded model."""
+        return 760
 
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""

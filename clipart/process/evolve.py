@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from clipart.canvas.base import Canvas
+from clipart.canvas.start import fresh_ground
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
 from clipart.errors import UsageError
@@ -80,7 +81,8 @@ class EvolveProcess(Process):
     @torch.no_grad()
     def move(self, settings: Recipe) -> None:
         """Let the canvas show what the camera of `settings` sees one step later; the spread stays."""
-        self.canvas.move(self.image().clamp(0, 1), settings)
+        fresh = fresh_ground(settings, *self.canvas.size, self._generator)
+        self.canvas.move(self.image().clamp(0, 1), settings, fresh)
         mean = parameters_to_vector(self.canvas.parameters()).double().cpu().numpy()
         self._cma.__setstate__(self._cma.__getstate__() | {"_mean": mean})
 

@@ -12,6 +12,7 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from clipart.canvas.base import Canvas
+from clipart.canvas.start import fresh_ground
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
 from clipart.errors import DivergedError
@@ -20,6 +21,7 @@ from clipart.recipe import Recipe
 from clipart.rng import Streams
 
 RETRIES = 3
+_STAYS = 0.6  # of the learning rate, under a camera
 _SNAPSHOT_EVERY = 10  # steps; a way back need not be the very last state
 
 _ADAMS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -45,13 +47,16 @@ def make_optimizer(name: str, canvas: Canvas, momentum: float) -> torch.optim.Op
 
 
 def rate_at(settings: Recipe, step: int) -> float:
-    """Return the learning rate of `step` (1 to `steps`): warm-up, then the schedule down."""
+    """Return the learning rate of `step` (1 to `steps`): warm-up, then the schedule down.
+
+    Where a camera moves it stays up, since there is something to grow to the last step.
+    """
     done = (step - 1) / max(1, settings.steps)
     if done < settings.warmup:
         return settings.lr * step / max(1.0, math.ceil(settings.warmup * settings.steps))
     left = 1 - (done - settings.warmup) / max(1e-9, 1 - settings.warmup)
     falls = {"constant": 1.0, "linear": left, "cosine": (1 - math.cos(math.pi * left)) / 2}
-    return settings.lr * falls[settings.schedule]
+    return settings.lr * max(falls[settings.schedule], _STAYS if settings.moves else 0.0)
 
 
 class GradientProcess(Process):
@@ -64,10 +69,14 @@ class GradientProcess(Process):
         canvas: what it moves.
         settings: `optimizer` and `momentum` are taken from it.
         retries: so far in the run; an earlier stage may have had some.
+        generator: where the static comes from that a camera brings into view.
     """
 
-    def __init__(self, canvas: Canvas, settings: Recipe, retries: int = 0) -> None:
+    def __init__(
+        self, canvas: Canvas, settings: Recipe, retries: int = 0, generator: torch.Generator | None = None
+    ) -> None:
         self.canvas = canvas
+        self.generator = generator
         self.method = settings.optimizer
         self.optimizer = make_optimizer(self.method, canvas, settings.momentum)
         self.retries = retries
@@ -78,7 +87,8 @@ class GradientProcess(Process):
     @classmethod
     def build(cls, canvas: Canvas, settings: Recipe, streams: Streams, before: Process | None) -> Self:
         """Return the process on `canvas`, with the retries of the gradient process before."""
-        return cls(canvas, settings, before.retries if isinstance(before, GradientProcess) else 0)
+        retries = before.retries if isinstance(before, GradientProcess) else 0
+        return cls(canvas, settings, retries, streams.evolve)
 
     def image(self) -> Tensor:
         """Return the canvas's image, (1, 3, height, width), with its graph.
@@ -119,7 +129,8 @@ class GradientProcess(Process):
     @torch.no_grad()
     def move(self, settings: Recipe) -> None:
         """Let the canvas show what the camera of `settings` sees; the optimiser keeps its memory."""
-        self.canvas.move(self.image().clamp(0, 1), settings)
+        fresh = fresh_ground(settings, *self.canvas.size, self.generator)
+        self.canvas.move(self.image().clamp(0, 1), settings, fresh)
         self._image = None
 
     def state(self) -> dict[str, Tensor]:

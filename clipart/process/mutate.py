@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from clipart.canvas.base import Canvas
+from clipart.canvas.start import fresh_ground
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
 from clipart.process.base import Process, Step, branch
@@ -82,7 +83,8 @@ class MutateProcess(Process):
     @torch.no_grad()
     def move(self, settings: Recipe) -> None:
         """Let the canvas show what the camera of `settings` sees one step later."""
-        self.canvas.move(self.image().clamp(0, 1), settings)
+        fresh = fresh_ground(settings, *self.canvas.size, self._generator)
+        self.canvas.move(self.image().clamp(0, 1), settings, fresh)
 
     def state(self) -> dict[str, Tensor]:
         """Return the canvas's state and the size of the changes."""
