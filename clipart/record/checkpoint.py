@@ -101,18 +101,31 @@ class Checkpoint:
 
 
 class Checkpointer:
-    """Writes a checkpoint of `session` now and then when called with its iterates, and at the end.
+    """Writes a checkpoint now and then when called with the iterates of a run, and at the end.
 
     That is after `every` steps, or a minute, but never sooner than `gap` seconds after the last one, and so
     seldom that it takes at most half a percent of the time.
+
+    Args:
+        folder: of the run.
+        state: returns what is written: the tensors of the run as it is now, by name.
+        about: what the header says besides, as plain values: `recipe`, `device` and what `Checkpoint` has.
+        first: the step that the run goes on from.
+        every, gap: as above.
     """
 
     def __init__(
-        self, folder: Folder, session: Session, about: Mapping[str, Any], every: int = 50, gap: float = GAP
+        self,
+        folder: Folder,
+        state: Callable[[], Mapping[str, Tensor]],
+        about: Mapping[str, Any],
+        first: int = 0,
+        every: int = 50,
+        gap: float = GAP,
     ) -> None:
         self.folder, self.seconds = folder, 0.0
-        self._session, self._about, self._every, self._gap = session, about, every, gap
-        self._step, self._last, self._cost = session.step, time.monotonic(), 0.0
+        self._state, self._about, self._every, self._gap = state, about, every, gap
+        self._step, self._last, self._cost = first, time.monotonic(), 0.0
 
     def __call__(self, it: Iterate) -> None:
         """Write one, if it is time."""
@@ -123,14 +136,16 @@ class Checkpointer:
             return
         began = time.monotonic()
         with self.folder.sub(CHECKPOINTS, make=True) as inner:
-            save(inner, self._session, it.stop, self._about)
+            save(inner, self._state(), it.step, it.stop, self._about)
         self._step, self._last = it.step, time.monotonic()
         self._cost = self._last - began
         self.seconds += self._cost
 
 
-def save(folder: Folder, session: Session, stop: str | None, about: Mapping[str, Any]) -> Path:
-    """Write the state of `session` into `folder`, remove all before it but the last, and return the path.
+def save(
+    folder: Folder, tensors: Mapping[str, Tensor], step: int, stop: str | None, about: Mapping[str, Any]
+) -> Path:
+    """Write the state after `step` into `folder`, remove all before it but the last; return the path.
 
     Raises:
         UsageError: something that is no file has its name.
@@ -138,15 +153,13 @@ def save(folder: Folder, session: Session, stop: str | None, about: Mapping[str,
     """
     header = dict(about) | {
         "format": FORMAT,
-        "step": session.step,
+        "step": step,
         "stop": stop,
-        "recipe": session.recipe.model_dump(mode="json", exclude_none=True),
         "versions": versions(),
-        "device": str(session.device),
         "threads": torch.get_num_threads(),
     }
-    tensors = {name: value.detach().cpu().contiguous() for name, value in session.state().items()}
-    name = f"step-{session.step:07}.safetensors"
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    name = f"step-{step:07}.safetensors"
     with folder.atomic(name) as temporary:
         mode = temporary.stat().st_mode
         with _plain_errors():

@@ -260,10 +260,15 @@ def _open(record: Record, folder: RunFolder, segment: Slot, session: Session, st
     log = StepLog(folder.slot("log.jsonl"), resume_command(folder.path))
     record.consumers.append(_after(session.step, stack.enter_context(log)))
     if outputs.checkpoint_every:
-        about = {"run": record.run, "outputs": outputs.kept(), "models": dict(record.models)}
-        record.checkpointer = Checkpointer(
-            folder, session, about, outputs.checkpoint_every, outputs.checkpoint_gap
-        )
+        about = {
+            "run": record.run,
+            "recipe": recipe.model_dump(mode="json", exclude_none=True),
+            "device": str(session.device),
+            "outputs": outputs.kept(),
+            "models": dict(record.models),
+        }
+        every, gap = outputs.checkpoint_every, outputs.checkpoint_gap
+        record.checkpointer = Checkpointer(folder, session.state, about, session.step, every, gap)
         record.consumers.append(record.checkpointer)
 
 
