@@ -49,7 +49,7 @@ def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp
 
 
 def _with_new(seen: Tensor, fresh: Tensor, part: float) -> Tensor:
-    """Return `seen` with `part` of it new: so much nearer to the paper, and with static that keeps its contrast.
+    """Return `seen` with `part` of it new: so much nearer to the paper, and with static that keeps it up.
 
     From step to step the static adds up to the contrast that it has in `fresh`, which is paper and static.
     """
