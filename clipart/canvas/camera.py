@@ -13,6 +13,8 @@ from clipart.recipe import Recipe
 _REACH = 3  # pixels around one of which `_crisp` takes the mean
 _CRISP = 8.0  # how much it sharpens for each part that the camera comes nearer
 
+_NEW = 0.25  # how much of what is enlarged gives way to paper and static: more, and nothing can last
+
 
 def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp: bool = True) -> Tensor:
     """Return `image`, (1, 3, height, width) in [0, 1], as the camera of `settings` sees it one step later.
@@ -44,7 +46,7 @@ def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp
     if fresh is not None:
         fresh = fresh.to(seen)
         outside = (grid.abs() > 1).any(dim=-1)[:, None]
-        seen = torch.where(outside, fresh, _with_new(seen, fresh, max(0.0, 1 - 1 / zoom))).clamp(0, 1)
+        seen = torch.where(outside, fresh, _with_new(seen, fresh, _NEW * max(0.0, 1 - 1 / zoom))).clamp(0, 1)
     return seen
 
 
