@@ -13,6 +13,8 @@ from clipart.recipe import Recipe
 _REACH = 3  # pixels around one of which `_crisp` takes the mean
 _CRISP = 8.0  # how much it sharpens for each part that the camera comes nearer
 
+_NEW = 0.25  # how much of what is enlarged gives way to paper and static: more, and nothing can last
+
 
 def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp: bool = True) -> Tensor:
     """Return `image`, (1, 3, height, width) in [0, 1], as the camera of `settings` sees it one step later.
@@ -42,10 +44,19 @@ def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp
         smooth = F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
         seen = _crisp(seen, smooth, min(1.0, _CRISP * (zoom - 1)))
     if fresh is not None:
-        fresh = fresh.to(seen).clamp(0, 1)
+        fresh = fresh.to(seen)
         outside = (grid.abs() > 1).any(dim=-1)[:, None]
-        seen = torch.where(outside, fresh, torch.lerp(seen, fresh, max(0.0, 1 - 1 / zoom)))
+        seen = torch.where(outside, fresh, _with_new(seen, fresh, _NEW * max(0.0, 1 - 1 / zoom))).clamp(0, 1)
     return seen
+
+
+def _with_new(seen: Tensor, fresh: Tensor, part: float) -> Tensor:
+    """Return `seen` with `part` of it new: so much nearer to the paper, and with static that keeps it up.
+
+    From step to step the static adds up to the contrast that it has in `fresh`, which is paper and static.
+    """
+    paper = fresh.mean((2, 3), keepdim=True)
+    return torch.lerp(seen, paper.expand_as(seen), part) + math.sqrt(part * (2 - part)) * (fresh - paper)
 
 
 def _crisp(image: Tensor, smooth: Tensor, amount: float) -> Tensor:
