@@ -28,8 +28,8 @@ import av
 import torch
 
 import clipart.critic.rivals
+from clipart import files
 from clipart.recipe import Recipe, make_recipe
-from clipart.record import files
 from clipart.record.checkpoint import checkpoints, latest
 from clipart.record.trajectory import open_trajectory, segments
 from clipart.runs import Outputs, resume, run
@@ -54,7 +54,7 @@ def forked(recipe: Recipe, folder: Path, after: float | None = None, at_sync: in
             code = 0
         finally:
             os._exit(code)
-    while not folder.exists() and os.waitpid(child, os.WNOHANG) == (0, 0):
+    while not folder.exists() and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         time.sleep(0.01)
     began = time.monotonic()
     if after is not None:
@@ -62,7 +62,8 @@ def forked(recipe: Recipe, folder: Path, after: float | None = None, at_sync: in
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(child, 0)
+        if os.WIFEXITED(status := os.waitpid(child, 0)[1]) and os.WEXITSTATUS(status):
+            raise RuntimeError("a run failed by itself")
     return time.monotonic() - began
 
 

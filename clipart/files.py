@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +18,8 @@ from clipart.errors import ClipartError, ResourceError, UsageError
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 ELSEWHERE = "choose another place with -o"  # what a person can do where a place cannot be written
+ORPHAN_AGE = 86_400.0  # seconds after which a temporary file is nobody's, if it is not locked
+_TEMPORARY = re.compile(r"\.clipart-(\d{1,10})-[0-9a-f]{8}-.*", re.DOTALL)
 
 
 @contextmanager
@@ -32,23 +37,108 @@ def atomic(path: Path, elsewhere: str = ELSEWHERE) -> Iterator[Path]:
     """
     final = Path(os.path.realpath(path))
     _refuse_special(final)
-    temporary = final.with_name(f".{final.stem[:20]}-{secrets.token_hex(4)}{final.suffix}")
     try:
-        # Not tempfile.mkstemp: its files are for the owner only, and stay so after the move.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        mode = temporary.stat().st_mode
-        yield temporary
-        if temporary.stat().st_mode != mode:  # safetensors makes a file of its own, for the owner only
-            temporary.chmod(mode)
-        _sync(temporary)
-        temporary.replace(final)
-        if os.name == "posix":
-            _sync(final.parent)
+        with replaced(final.parent, final.name) as temporary:
+            yield temporary
     except OSError as error:
         raise explain(error, path, elsewhere) from error
+
+
+@contextmanager
+def replaced(folder: Path, name: str, handle: int | None = None) -> Iterator[Path]:
+    """Yield the path of a new temporary file in `folder`, which becomes the file `name` of it in the end.
+
+    A link called `name` is replaced, not followed. `handle` is the folder's descriptor, if it is open: then
+    the file is made and moved in that folder, whatever has its name by now. What killed processes left is
+    removed.
+
+    Raises:
+        OSError: what the system says, with the folder as it was.
+    """
+    clear_orphans(folder, handle)
+    ending = Path(name)
+    mark = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = f".clipart-{mark}-{ending.stem[:20]}{ending.suffix}"
+
+    def at(name: str) -> str | Path:
+        return name if handle is not None else folder / name
+
+    claim: int | None = None
+    try:
+        # Not tempfile.mkstemp: its files are for the owner only, and stay so after the move.
+        claim = os.open(at(temporary), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666, dir_fd=handle)
+        if hold(claim) is None:  # a system without such locks may not move a file that is open
+            os.close(claim)
+            claim = None
+        mode = (folder / temporary).stat().st_mode
+        yield folder / temporary
+        if (folder / temporary).stat().st_mode != mode:  # safetensors makes its own, for the owner only
+            (folder / temporary).chmod(mode)
+        _sync(folder / temporary)
+        os.replace(at(temporary), at(name), src_dir_fd=handle, dst_dir_fd=handle)
+        if os.name == "posix":
+            _sync(folder)
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            os.unlink(at(temporary), dir_fd=handle)
+        if claim is not None:
+            os.close(claim)
+
+
+def hold(handle: int) -> bool | None:
+    """Lock an open file against other processes, without waiting; say whether it is ours now.
+
+    The lock ends when the file is closed, also by the end of the process. None: this system or disk has no
+    such locks.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
+def clear_orphans(folder: Path, handle: int | None = None) -> None:
+    """Remove the temporary files of `replaced` in `folder` whose processes were killed.
+
+    Such a file is locked by the process that writes it, and has the number of that process in its name. It is
+    removed if neither is alive; a number may have been given again, so after `ORPHAN_AGE` the lock decides.
+    """
+    with suppress(OSError):
+        for name in os.listdir(folder if handle is None else handle):  # noqa: PTH208 (of a descriptor)
+            if match := _TEMPORARY.fullmatch(name):
+                _clear_orphan(name if handle is not None else folder / name, int(match[1]), handle)
+
+
+def _clear_orphan(place: str | Path, process: int, handle: int | None) -> None:
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with suppress(OSError):
+        opened = os.open(place, flags, dir_fd=handle)
+        try:
+            about = os.fstat(opened)
+            is_free = hold(opened) is not False
+        finally:
+            os.close(opened)
+        old = time.time() - about.st_mtime > ORPHAN_AGE
+        if stat.S_ISREG(about.st_mode) and is_free and (old or not is_alive(process)):
+            os.unlink(place, dir_fd=handle)
+
+
+def is_alive(process: int) -> bool:
+    """Say whether a process of this number runs on this machine; True where that cannot be known."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_whole(path: Path, data: bytes | str, elsewhere: str = ELSEWHERE) -> None:
@@ -80,7 +170,9 @@ def explain(error: OSError, path: Path, elsewhere: str = ELSEWHERE) -> ClipartEr
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         todo = elsewhere[:1].upper() + elsewhere[1:]
         return ResourceError(f"{path}: this place is read-only to you. {todo}.")
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.EFBIG:
+        return ResourceError(f"{path}: larger than a file may be here (ulimit -f). Or {elsewhere}.")
+    if error.errno == errno.ENOENT and not path.parent.is_dir():
         return UsageError(f"{path}: its folder {path.parent} does not exist. Make it, or choose another.")
     return ClipartError(f"{path}: could not be written ({error.strerror or error}).")
 

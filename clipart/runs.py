@@ -5,21 +5,23 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from clipart.errors import UsageError
+from clipart.errors import ClipartError, UsageError
 from clipart.finish.chain import make_chain
 from clipart.iterates import Check, Iterate, StopReason
 from clipart.loop import go_on
 from clipart.presets import apply, load_preset
 from clipart.recipe import Recipe, make_recipe
-from clipart.record.checkpoint import Checkpoint, clear_away, latest, restore
-from clipart.record.keep import Consumer, Outputs, Record, begin, go_on_in, reopen, require
-from clipart.record.metadata import model_hashes
+from clipart.record.checkpoint import Checkpoint, latest, require_allowed, require_newest, restore
+from clipart.record.keep import Consumer, Outputs, Record, begin, go_on_in, new_id, reopen, require
+from clipart.record.metadata import model_hashes, require_harmless
+from clipart.record.owner import RunFolder
 from clipart.session import Session
 from clipart.settings import Settings
 from clipart.surroundings import as_needed, mind_forks
@@ -80,8 +82,9 @@ def generate(
         ClipartError: a setting is wrong, or the run cannot start or go on; the message says what to do.
     """
     given = sized(settings) | {"prompt": prompt}
-    values = apply(load_preset(os.fspath(preset)), given) if preset else given
-    return run(make_recipe(values), outputs or Outputs(), consumers)
+    recipe = make_recipe(apply(load_preset(os.fspath(preset)), given) if preset else given)
+    require_harmless(recipe, given)
+    return run(recipe, outputs or Outputs(), consumers)
 
 
 def run(
@@ -116,35 +119,55 @@ def resume(
     consumers: Sequence[Consumer] = (),
     stop_now: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = lambda notice: None,
+    allowed: Mapping[str, Any] | None = None,
 ) -> Result:
     """Go on with `run`, a folder or a checkpoint of one, from there, as if it had never stopped.
 
     On one machine, versions and thread count the picture is the same to the bit; what differs is passed to
     `tell`. A run that has ended gets its picture and video written again, unless it is given more `steps`:
     from there on it goes as a run of so many steps goes, with the rates that those have at that point.
+    `allowed` are models in files that a run from another machine may read: `{"clip": ("local-dir:x",)}`.
 
     Raises:
-        UsageError: no run there, or fewer `steps` than are done.
-        ClipartError: no checkpoint can be read; or as `run`.
+        UsageError: no run there, it still goes on, a link in it, a model not allowed, or too few `steps`.
+        ClipartError: no checkpoint can be used; or as `run`.
     """
     began = time.monotonic()
-    saved = run if isinstance(run, Checkpoint) else latest(Path(run), tell)
-    folder = saved.path.parents[1]
-    recipe, outputs = extended(saved, steps, device), Outputs(folder=folder, **saved.outputs)
-    clear_away(folder)
-    session = restore(saved, recipe)
+    with ExitStack() as stack:
+        place = run.path.parents[1] if isinstance(run, Checkpoint) else Path(run)
+        folder = stack.enter_context(RunFolder.open(place))
+        stack.enter_context(folder.held())
+        saved = require_newest(run, folder) if isinstance(run, Checkpoint) else latest(folder, tell)
+        require_allowed(saved, allowed or {})
+        recipe = extended(saved, steps, device)
+        folder.clear_away()
+        session = restore(saved, recipe)
+        record, iterates = _take_up(saved, session, folder, stop_now, tell, stack)
+        return _complete(session, next(iterates), iterates, record, consumers, began)
+
+
+def _take_up(
+    saved: Checkpoint,
+    session: Session,
+    folder: RunFolder,
+    stop_now: Callable[[], bool],
+    tell: Callable[[str], None],
+    stack: ExitStack,
+) -> tuple[Record, Iterator[Iterate]]:
+    """Return what `saved` goes on to write, and its iterates; of a run that has ended, the last one."""
+    recipe = session.recipe
     models = model_hashes(recipe)
     for notice in saved.notices(session.device, models):
         tell(notice)
-    iterates: Iterable[Iterate] = go_on(session, stop_now)
-    first = next(iter(iterates))
-    with ExitStack() as stack:
-        if saved.ended and recipe.steps == saved.recipe.steps:
-            first, iterates = replace(first, stop=saved.stop), ()
-            record = reopen(folder, recipe, outputs, models)
-        else:
-            record = go_on_in(folder, session, outputs, models, stack)
-        return _complete(session, first, iterates, record, consumers, began)
+    iterates = go_on(session, stop_now)
+    first = next(iterates)
+    outputs = Outputs(folder=folder.path, **saved.outputs)
+    record = Record(session.recipe, outputs, models, folder, saved.run or new_id())
+    if saved.ended and recipe.steps == saved.recipe.steps:
+        reopen(record)
+        return record, iter((replace(first, stop=saved.stop),))
+    go_on_in(record, session, stack, tell)
+    return record, chain((first,), iterates)
 
 
 def extended(saved: Checkpoint, steps: int | None = None, device: str | None = None) -> Recipe:
@@ -189,19 +212,18 @@ def _complete(
     """Show and save `last` and the rest of `iterates`, then finish."""
     started, first = time.monotonic(), last.step
     try:
-        for consume in (*record.consumers, *consumers):
-            consume(last)
-        for last in iterates:
+        for it in chain((last,), iterates):
+            last = it
             for consume in (*record.consumers, *consumers):
-                consume(last)
-    except BaseException:
-        record.rescue(last)
+                consume(it)
+        stepped = time.monotonic()
+        with as_needed():
+            finished, leaves = _finished(session, last), session.leaves(session.recipe.upscale)
+        mind_forks()
+        image, paths = record.complete(finished, leaves)
+    except BaseException as error:
+        _rescue(session, last, record, error)
         raise
-    stepped = time.monotonic()
-    with as_needed():
-        finished, leaves = _finished(session, last), session.leaves(session.recipe.upscale)
-    mind_forks()
-    image, paths = record.complete(finished, leaves)
     assert last.stop is not None  # noqa: S101 (the loop's last iterate has it)
     return Result(
         image=image,
@@ -214,3 +236,15 @@ def _complete(
         timings=_timings(began, started, stepped, record),
         first=first,
     )
+
+
+def _rescue(session: Session, last: Iterate, record: Record, error: BaseException) -> None:
+    """Save the picture as `last` has it, cleaned up if there is the time, and let `error` say where."""
+    if last.step == 0:
+        return
+    image = last.image
+    if isinstance(error, ClipartError):
+        with suppress(Exception), as_needed():
+            image = _finished(session, last)
+    if (path := record.rescue(image)) and isinstance(error, ClipartError):
+        error.args = (f"{error}\nThe picture of step {last.step} is in {path}",)

@@ -1,6 +1,6 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
-python docs/make_pictures.py [NAME ...]      # fruit, presets, singles; all if none is named
+python docs/make_pictures.py [NAME ...]      # fruit, presets, singles, canvases; all if none is named
 """
 
 from __future__ import annotations
@@ -61,7 +61,26 @@ def singles() -> Image.Image:
     return sheet({prompt: draw(prompt, seed=1, steps=200) for prompt in SINGLES}, 4)
 
 
-SHEETS = {"presets": presets, "singles": singles}
+WAYS = {
+    "multires": {},
+    "implicit": {"canvas": "implicit"},
+    "vqgan": {"canvas": "vqgan"},
+    "strokes": {"canvas": "strokes"},
+    "shapes": {"canvas": "shapes"},
+    "palette": {"canvas": "palette"},
+    "pixelart": {"canvas": "pixelart"},
+    "shapes, mutate": {"canvas": "shapes", "process": "mutate", "steps": 400},
+    "shapes, evolve": {"canvas": "shapes", "process": "evolve"},
+}
+
+
+def canvases() -> Image.Image:
+    """One sunflower on every canvas, and by every process."""
+    base = {"seed": 1, "steps": 200}
+    return sheet({name: draw("a sunflower", **(base | way)) for name, way in WAYS.items()}, 3)
+
+
+SHEETS = {"presets": presets, "singles": singles, "canvases": canvases}
 
 
 def main() -> None:

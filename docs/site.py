@@ -18,7 +18,7 @@ PAGES = {
     "card-vqgan.md": "clipart/models/tiny-vqgan/MODEL_CARD.md",
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
-    "security.md": "SECURITY.md",
+    "security-policy.md": "SECURITY.md",
     "LICENSE.txt": "LICENSE",
 } | {path: path for path in sorted(f"examples/{file.name}" for file in (ROOT / "examples").glob("*.py"))}
 

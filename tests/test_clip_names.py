@@ -219,6 +219,18 @@ def test_weights_that_do_not_fit(another_clip: str) -> None:
         load_clip(another_clip, CPU)
 
 
+@pytest.mark.parametrize("name", ["ViT-B-32@{}", "local-dir:{}"])
+def test_weights_without_a_tensor(another_clip: str, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "empty.safetensors"
+    if name.startswith("local-dir:"):
+        path = Path(another_clip.removeprefix("local-dir:")) / store.WEIGHTS[0]
+    save_file({}, path)
+    with pytest.raises(ModelError, match="no tensors in it"):
+        load_clip(name.format(path.parent if name.startswith("local-dir:") else path), CPU)
+    with pytest.raises(ModelError, match="no tensors in it"):
+        read_tensors(path)
+
+
 def test_loading_leaves_no_trace(random_clip: str, caplog: pytest.LogCaptureFixture) -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)

@@ -70,6 +70,19 @@ def test_every_link_in_the_pages_leads_somewhere() -> None:
                 assert target.startswith("https://") or (path.parent / target).exists(), (source, target)
 
 
+def test_every_line_of_trust_has_its_tests() -> None:
+    rows = [
+        line for line in (DOCS / "security.md").read_text(encoding="utf-8").splitlines() if line[:1] == "|"
+    ]
+    rows = [row for row in rows if not row.startswith(("| what |", "|---"))]
+    assert len(rows) > 15
+    for row in rows:
+        tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row.split("|")[-2])
+        assert tests, row
+        for path, name in tests:
+            assert f"\ndef {name}(" in (ROOT / path).read_text(encoding="utf-8"), row
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

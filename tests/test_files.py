@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,7 +15,9 @@ import pytest
 
 from clipart.errors import ClipartError, ResourceError, UsageError
 from clipart.files import (
+    ORPHAN_AGE,
     atomic,
+    clear_orphans,
     free_space,
     locked,
     require_space,
@@ -80,6 +84,8 @@ def test_a_device_is_never_replaced() -> None:
         (errno.ENOSPC, ResourceError, "disk is full"),
         (errno.EROFS, ResourceError, "read-only"),
         (errno.EIO, ClipartError, "could not be written"),
+        (errno.EFBIG, ResourceError, "larger than a file may be"),
+        (errno.ENOENT, ClipartError, "could not be written"),  # its folder is there
     ],
 )
 def test_what_the_system_says_is_explained(
@@ -89,6 +95,34 @@ def test_what_the_system_says_is_explained(
         raise OSError(code, os.strerror(code))
     assert "a.png" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes and locks of POSIX")
+def test_a_killed_process_leaves_no_temporary_file_for_ever(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from clipart.files import atomic\n"
+        "with atomic(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = Path(__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.png")], cwd=root, check=False)
+    (half,) = tmp_path.iterdir()
+    assert half.name.startswith(".clipart-")
+    (tmp_path / ".x-0a1b2c3d.png").touch()  # might be anybody's
+    with atomic(tmp_path / "y.png") as temporary, atomic(tmp_path / "z.png") as other:
+        assert temporary.exists()  # of a process that is alive
+        assert other.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".x-0a1b2c3d.png", "y.png", "z.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes and locks of POSIX")
+def test_the_number_of_a_process_may_be_given_again(tmp_path: Path) -> None:
+    old, new = (tmp_path / f".clipart-{os.getpid()}-0000000{n}-a.png" for n in range(2))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (time.time() - ORPHAN_AGE - 60,) * 2)
+    clear_orphans(tmp_path)
+    assert list(tmp_path.iterdir()) == [new]
 
 
 def test_writable_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 import clipart
 from clipart.cli import main
@@ -52,6 +53,18 @@ def test_a_checkpoint_of_format_2_goes_on(old: str, tmp_path: Path) -> None:
     with Image.open(run / "picture.png") as picture:
         assert picture.size == (32, 16)
     assert checkpoint.latest(run).recipe == result.recipe  # and is of today's format
+
+
+def test_a_checkpoint_of_format_3_goes_on(tmp_path: Path) -> None:
+    run = old_run(tmp_path)
+    shutil.copy(HERE / "checkpoint-3.safetensors", run / "checkpoints" / "step-0000006.safetensors")
+    saved = checkpoint.latest(run)
+    assert (saved.recipe.canvas, saved.step, saved.run, saved.is_ours) == ("multires", 6, "", False)
+    assert clipart.resume(run, steps=7).steps == 7
+    new = checkpoint.latest(run)
+    assert (len(new.run), new.is_ours) == (32, True)
+    with safe_open(new.path, "pt") as file:
+        assert '"format": 4' in file.metadata()["clipart.checkpoint"]
 
 
 def test_docs_name_every_format() -> None:

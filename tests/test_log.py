@@ -14,7 +14,8 @@ import torch
 
 from clipart.errors import ClipartError, ResourceError, UsageError
 from clipart.iterates import Check, Iterate, Reading
-from clipart.record.log import StepLog, read_log
+from clipart.record.log import StepLog, cut_log, read_log
+from clipart.record.plot import panels_of
 
 READINGS = (Reading("apple", 1.0, 0.25, 0.75), Reading("grün", -0.5, -0.125, 0.0))
 
@@ -118,6 +119,11 @@ def test_a_killed_run_leaves_its_steps(tmp_path: Path) -> None:
         ('{"v":1,"step":1,"seconds":0,"lr":0,"stage":"","losses":[]}', "not a line of a clipart log"),
         ("[" * 100_000, "not a line of a clipart log"),
         ('{"v":2,"step":1}', "format 2; this clipart reads 1"),
+        ('{"v":1,"step":1e999,"seconds":0,"lr":0,"stage":"","losses":{}}', "not a line of a clipart log"),
+        ('{"v":1,"step":-1,"seconds":0,"lr":0,"stage":"","losses":{}}', "not a line of a clipart log"),
+        ('{"v":1,"step":true,"seconds":0,"lr":0,"stage":"","losses":{}}', "not a line of a clipart log"),
+        (f'{{"v":1,"step":1,"seconds":0,"lr":1{"0" * 400},"stage":"","losses":{{}}}}', "not a line of"),
+        (" " * 5_000_000, "a log has at most 4194304 bytes in a line"),
     ],
 )
 def test_other_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
@@ -127,6 +133,42 @@ def test_other_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(ClipartError, match=f"log.jsonl, line 2: {message}"):
         read_log(path)
+
+
+def test_numbers_beyond_float32_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"v":1,"step":1,"seconds":1e999,"lr":1e300,"stage":"","losses":{"total":-1e999}}\n')
+    (line,) = read_log(path)
+    assert all(math.isnan(value) for value in (line.seconds, line.lr, line.losses["total"]))
+    assert panels_of([line]) is not None
+
+
+def test_an_interrupted_run_says_how_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    with StepLog(path, "clipart resume RUN") as log:
+        log(iterate(1))
+        log(iterate(2, stop="interrupted"))
+    assert [json.loads(line).get("go_on") for line in path.read_text().splitlines()] == [
+        None,
+        "clipart resume RUN",
+    ]
+    cut_log(path, 2)
+    assert [json.loads(line).get("go_on") for line in path.read_text().splitlines()] == [None, None]
+    with StepLog(path, "clipart resume RUN") as log:
+        log(iterate(3, stop="steps"))
+    assert "go_on" not in path.read_text()
+
+
+def test_a_log_is_cut_before_a_bad_line(tmp_path: Path) -> None:
+    path, told = tmp_path / "log.jsonl", list[str]()
+    with StepLog(path) as log:
+        log(iterate(0))
+        log(iterate(1))
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\0\0\n" + whole)
+    cut_log(path, 4, told.append)
+    assert path.read_bytes() == whole
+    assert told == [f"{path}, line 3: not a line of a clipart log. The log goes on from before it."]
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from clipart.iterates import Iterate
 from clipart.recipe import make_recipe
 from clipart.record import checkpoint
 from clipart.record.checkpoint import checkpoints, latest
+from clipart.record.header import stamped
 from clipart.record.log import read_log
 from clipart.record.metadata import Origin, read_origin, shared
 from clipart.record.trajectory import open_trajectory, segments
@@ -197,11 +198,11 @@ def test_they_are_written_now_and_then(settings: Settings, tmp_path: Path) -> No
 
 
 def damage(path: Path, **header: Any) -> None:
-    """Write the checkpoint at `path` again with other values in its header."""
+    """Write the checkpoint at `path` again with other values in its header, and the marks that go with them."""
     with safe_open(path, "pt") as file:
         values = json.loads(file.metadata()["clipart.checkpoint"]) | header
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    save_file(tensors, path, metadata={"clipart.checkpoint": json.dumps(values)})
+    save_file(tensors, path, metadata=stamped(json.dumps(values), tensors))
 
 
 def test_a_broken_one_gives_way_to_the_one_before(settings: Settings, tmp_path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
 
-from clipart.cli.interrupts import Interrupts
+from clipart.cli.interrupts import Interrupts, signal_name
 from clipart.cli.progress import progress_for
 from clipart.cli.sink import Sink
 from clipart.cli.summary import Trace, done_event, summarise
@@ -51,7 +50,7 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
     code = interrupts.exit_code or {"interrupted": 130, "diverged": 1}.get(result.stop, 0)
     command = again(result)
     sink.event("done", **done_event(result, code, command))
-    sink.show(*summarise(result, command, _signal_name(interrupts.signal), trace.line(sink.out.encoding)))
+    sink.show(*summarise(result, command, signal_name(interrupts.signal), trace.line(sink.out.encoding)))
     sink.brief(result.paths["picture"])
     if result.stop == "diverged":
         sink.error(DIVERGED, "run", code)
@@ -67,7 +66,3 @@ def _load(sink: Sink, recipe: Recipe, interrupts: Interrupts) -> Recipe:
     settled = recipe.resolve()
     sink.event("start", recipe=settled.model_dump(mode="json"))
     return settled
-
-
-def _signal_name(number: int | None) -> str:
-    return "SIGTERM" if number == signal.SIGTERM else "Ctrl-C"

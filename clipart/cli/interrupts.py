@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks a run to end well, the second ends it at once."""
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal): one asks a run to end well, a second ends it at once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP: int | None = getattr(signal, "SIGHUP", None)  # not on Windows
+SIGNALS = tuple(number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None)
 
 
 class Interrupts:
     """While entered, the first signal makes `stop_now()` true, and the second raises KeyboardInterrupt.
+
+    SIGHUP asks as the others do, but is no second signal: where a terminal is closed, kernel, shell and
+    session manager each send one, and a SIGTERM beside it.
 
     Python runs the handler between two instructions of the main thread, perhaps in the midst of drawing
     the bar, so it only takes note; whoever polls says so.
@@ -19,11 +23,12 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._asked = False  # by another signal than SIGHUP
         self._before: dict[int, Any] = {}
 
     @property
     def exit_code(self) -> int | None:
-        """130 after Ctrl-C, 143 after SIGTERM, None if there was no signal."""
+        """130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, None if there was no signal."""
         return None if self.signal is None else 128 + self.signal
 
     def stop_now(self) -> bool:
@@ -32,7 +37,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            ours = [number for number in SIGNALS if number != HANGUP or not _is_ignored(number)]
+            self._before = {number: signal.signal(number, self._handle) for number in ours}
         return self
 
     def __exit__(
@@ -42,6 +48,17 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        again, self.signal = self.signal is not None, number
+        again, self.signal = self._asked and number != HANGUP, number
+        self._asked = self._asked or number != HANGUP
         if again:
             raise KeyboardInterrupt
+
+
+def _is_ignored(number: int) -> bool:
+    """Say whether the process was started to go on after this signal, as by `nohup`."""
+    return signal.getsignal(number) == signal.SIG_IGN
+
+
+def signal_name(number: int | None) -> str:
+    """Return what a person calls the signal."""
+    return {signal.SIGTERM: "SIGTERM", HANGUP: "SIGHUP"}.get(number, "Ctrl-C") if number else "Ctrl-C"

@@ -23,7 +23,13 @@ def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: saying what to type instead.
     """
-    return make_recipe(settings_over(preset_settings(given), given) | {"prompt": one_prompt(words)})
+    preset = preset_settings(given)
+    recipe = make_recipe(settings_over(preset, given) | {"prompt": one_prompt(words)})
+    if preset:
+        from clipart.record.metadata import require_harmless
+
+        require_harmless(recipe, typed_settings(given))
+    return recipe
 
 
 def settings_over(

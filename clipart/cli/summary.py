@@ -79,7 +79,9 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
         ("again", again),
     ]
     if result.stop == "interrupted" and "log" in result.paths:
-        rows.append(("go on", shlex.join(["clipart", "resume", str(result.paths["log"].parent)])))
+        from clipart.record.owner import resume_command
+
+        rows.append(("go on", resume_command(result.paths["log"].parent)))
     rows.insert(0, ("judge", str(result.recipe.judge)))
     if trace:
         rows.insert(0, ("match", trace))

@@ -1,19 +1,24 @@
 """Checkpoints: everything that the rest of a run depends on, so that it goes on to the bit.
 
 One safetensors file each, with the recipe and the circumstances as JSON in its metadata; written whole or
-not at all, the last two kept. Nothing in one can run: it is tensors and data.
+not at all, the last two kept. Nothing in one can run: it is tensors and data. A SHA-256 over all of it tells
+one that is damaged, the id of its run one that was laid there, and a seal (`clipart.record.seal`) one that
+came from another machine.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import shlex
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,25 +28,30 @@ from torch import Tensor
 from clipart.canvas import CANVASES
 from clipart.canvas.pixel import PixelCanvas
 from clipart.errors import ClipartError, UsageError
-from clipart.files import atomic, explain
+from clipart.files import size_text
 from clipart.iterates import StopReason
+from clipart.models.needed import FILES
+from clipart.models.spec import read_critic
 from clipart.recipe import Recipe, make_recipe
-from clipart.record.metadata import versions
+from clipart.record.folder import CHECKPOINTS, Folder, Place, Slot, as_slot
+from clipart.record.header import KEY, Header, require_whole, stamped
+from clipart.record.metadata import require_harmless, versions
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
     from clipart.session import Session
 
-FORMAT = 3
-READS = (2, 3)  # docs/formats.md says what changed
-FOLDER = "checkpoints"
+FORMAT = 4
+READS = (2, 3, 4)  # docs/formats.md says what changed
 KEPT = 2
 GAP = 5.0  # seconds from one checkpoint to the next, at least
 PATIENCE = 60.0  # seconds after which one is written even if few steps were taken
 SHARE = 0.005  # of a run's time that goes into checkpoints, at most
-_KEY = "clipart.checkpoint"
+MAX_BASE_BYTES = 2**30  # of a file, besides
+MAX_PIXEL_BYTES = 1024  # for each pixel of the picture: 256 numbers
 _NAME = re.compile(r"step-(\d{7})\.safetensors")
-_LEFT_BEHIND = re.compile(r"\..*-[0-9a-f]{8}\.\w+")  # what `atomic` had begun when the process was killed
+_RUN = re.compile(r"^# Run ([0-9a-f]{32})\b", re.MULTILINE)
+_HEAD = 4096  # bytes of a recipe.toml in which the id of its run is looked for
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Checkpoint:
     """A run after `step` steps, and under which circumstances it came there.
 
     `stop` is why it had ended there, None if it was on its way; `outputs` are those of the run, as plain
-    values.
+    values. `run` is the id of the run, empty before format 4. `is_ours` says that this machine wrote it.
     """
 
     path: Path
@@ -62,6 +72,8 @@ class Checkpoint:
     device: str
     threads: int
     tensors: Mapping[str, Tensor]
+    run: str = ""
+    is_ours: bool = False
 
     @property
     def ended(self) -> bool:
@@ -96,9 +108,9 @@ class Checkpointer:
     """
 
     def __init__(
-        self, folder: Path, session: Session, about: Mapping[str, Any], every: int = 50, gap: float = GAP
+        self, folder: Folder, session: Session, about: Mapping[str, Any], every: int = 50, gap: float = GAP
     ) -> None:
-        self.folder, self.seconds = folder / FOLDER, 0.0
+        self.folder, self.seconds = folder, 0.0
         self._session, self._about, self._every, self._gap = session, about, every, gap
         self._step, self._last, self._cost = session.step, time.monotonic(), 0.0
 
@@ -110,16 +122,18 @@ class Checkpointer:
         if it.stop is None and not (is_due and may and it.step > self._step):
             return
         began = time.monotonic()
-        save(self.folder, self._session, it.stop, self._about)
+        with self.folder.sub(CHECKPOINTS, make=True) as inner:
+            save(inner, self._session, it.stop, self._about)
         self._step, self._last = it.step, time.monotonic()
         self._cost = self._last - began
         self.seconds += self._cost
 
 
-def save(folder: Path, session: Session, stop: str | None, about: Mapping[str, Any]) -> Path:
-    """Write the state of `session` into `folder`, remove all but the last two, and return the path.
+def save(folder: Folder, session: Session, stop: str | None, about: Mapping[str, Any]) -> Path:
+    """Write the state of `session` into `folder`, remove all before it but the last, and return the path.
 
     Raises:
+        UsageError: something that is no file has its name.
         ResourceError, ClipartError: the disk is full, or the place cannot be written.
     """
     header = dict(about) | {
@@ -132,114 +146,186 @@ def save(folder: Path, session: Session, stop: str | None, about: Mapping[str, A
         "threads": torch.get_num_threads(),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in session.state().items()}
-    path = folder / f"step-{session.step:07}.safetensors"
+    name = f"step-{session.step:07}.safetensors"
+    with folder.atomic(name) as temporary:
+        mode = temporary.stat().st_mode
+        with _plain_errors():
+            save_file(tensors, temporary, metadata=stamped(json.dumps(header), tensors))
+        temporary.chmod(mode)  # safetensors makes a file of its own, for the owner only
+    # Later ones are not of this run as it goes now, and are left to a person.
+    written = [old for old in folder.names() if _NAME.fullmatch(old) and old <= name]
+    for old in written[:-KEPT]:
+        with suppress(ClipartError):
+            folder.remove(old)
+    return folder.path / name
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what safetensors says into the error of the system that it came from."""
     try:
-        folder.mkdir(exist_ok=True)
-        with atomic(path) as temporary:
-            mode = temporary.stat().st_mode
-            save_file(tensors, temporary, metadata={_KEY: json.dumps(header)})
-            temporary.chmod(mode)  # safetensors makes a file of its own, for the owner only
+        yield
     except SafetensorError as error:
-        raise ClipartError(f"{path}: could not be written ({error}).") from error
-    except OSError as error:
-        raise explain(error, path) from error
-    for old in checkpoints(folder)[:-KEPT]:
-        with suppress(OSError):
-            old.unlink()
-    return path
+        number = re.search(r"os error (\d{1,5})", str(error))
+        raise OSError(int(number[1]) if number else errno.EIO, str(error)) from error
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in `folder`, the oldest first."""
+    """Return the checkpoints in `folder`, the oldest first; what is no file, too."""
     return sorted(path for path in folder.glob("step-*.safetensors") if _NAME.fullmatch(path.name))
 
 
-def clear_away(folder: Path) -> None:
-    """Remove what a killed process had begun to write in a run's folder."""
-    begun = [path for path in folder.iterdir() if _LEFT_BEHIND.fullmatch(path.name)]
-    for path in (*begun, *(folder / FOLDER).glob(".*")):
-        if path.is_file():
-            with suppress(OSError):
-                path.unlink()
+def latest(run: Path | Folder, tell: Callable[[str], None] = lambda text: None) -> Checkpoint:
+    """Return the last checkpoint of a run's folder; if it cannot be used, `tell` so and take the one before.
 
-
-def latest(folder: Path, tell: Callable[[str], None] = lambda text: None) -> Checkpoint:
-    """Return the last checkpoint of a run's folder; if it cannot be read, `tell` so and take the one before.
+    One that cannot be used is damaged, of an unknown format, of another run, or has NaN in it.
 
     Raises:
-        UsageError: no such folder, or no checkpoint in it.
-        ClipartError: none can be read, or they are of another format.
+        UsageError: no such folder, no checkpoint in it, or it is a link.
+        ClipartError: none can be used.
     """
-    if not folder.is_dir():
-        raise UsageError(
-            f"{folder}: no such folder. Give the folder of a run, such as outputs/<date>-apple-7"
-        )
-    found = checkpoints(folder / FOLDER)
-    if not found:
-        raise UsageError(
-            f"{folder}: no checkpoint in it, so the run cannot go on; the first is written after a few "
-            f"seconds. From the beginning: clipart replay '{folder}'"
-        )
-    for path in found[:0:-1]:
-        try:
-            return load(path)
-        except ClipartError as error:
-            tell(f"{error} Taking the one before.")
-    return load(found[0])
+    with ExitStack() as stack:
+        folder = run if isinstance(run, Folder) else stack.enter_context(Folder.open(run))
+        expected, found = run_of(folder), list[Slot]()
+        if folder.has(CHECKPOINTS, "folder"):
+            inner = stack.enter_context(folder.sub(CHECKPOINTS))
+            found = [inner.slot(name) for name in inner.names() if _NAME.fullmatch(name)]
+        if not found:
+            raise UsageError(
+                f"{folder.path}: no checkpoint in it, so the run cannot go on; the first is written after a "
+                f"few seconds. From the beginning: {shlex.join(['clipart', 'replay', str(folder.path)])}"
+            )
+        for slot in found[:0:-1]:
+            try:
+                return _of_run(load(slot), expected)
+            except ClipartError as error:
+                tell(f"{error} Taking the one before.")
+        return _of_run(load(found[0]), expected)
 
 
-def load(path: Path) -> Checkpoint:
+def require_newest(saved: Checkpoint, folder: Folder) -> Checkpoint:
+    """Return `saved` if the run has not gone on since it was read.
+
+    Raises:
+        UsageError: it has.
+    """
+    if folder.has(CHECKPOINTS, "folder"):
+        with folder.sub(CHECKPOINTS) as inner:
+            if inner.has(saved.path.name):
+                return saved
+    raise UsageError(f"{folder.path}: the run has gone on since its checkpoint was read. Type it again.")
+
+
+def run_of(folder: Folder) -> str:
+    """Return the id of the run that a folder is of, as its recipe.toml has it; empty if it has none."""
+    if not folder.has("recipe.toml"):
+        return ""
+    with os.fdopen(folder.open_file("recipe.toml", os.O_RDONLY), "rb") as file:
+        match = _RUN.search(file.read(_HEAD).decode("utf-8", "replace"))
+    return match[1] if match else ""
+
+
+def _of_run(saved: Checkpoint, expected: str) -> Checkpoint:
+    if expected and saved.run and saved.run != expected:
+        raise ClipartError(
+            f"{saved.path}: a checkpoint of another run ({saved.run[:8]}, and the folder is of "
+            f"{expected[:8]}). Put it back into its own folder."
+        )
+    return saved
+
+
+def load(place: Place) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ClipartError: it is damaged, or of another format; the message says what to do.
+        ClipartError: it is damaged, no file, or of another format; the message says what to do.
     """
+    slot = as_slot(place)
+    path = slot.path
+    if not slot.folder.has(slot.name):
+        raise ClipartError(f"{path}: a checkpoint that cannot be read (there is no such file).")
     try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})[_KEY])
-            if header["format"] not in READS:
-                wrote = header.get("versions", {}).get("clipart", "unknown")
-                raise ClipartError(
-                    f"{path}: a checkpoint of format {header['format']!r}; "
-                    f"this clipart reads {READS[0]} to {FORMAT}. "
-                    f"Go on with the version that wrote it: {wrote}."
-                )
-            recipe, step = make_recipe(header["recipe"]), int(header["step"])
+        with safe_open(slot.reach, "pt") as file:
+            found = file.metadata() or {}
+            values = json.loads(found[KEY])
+            _require_known(path, values)
+            header = Header.model_validate(values)
+            recipe = make_recipe(header.recipe)
+            _require_small(slot, recipe)
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-            return Checkpoint(
-                path=path,
-                step=step,
-                recipe=recipe,
-                stop=_stop(header["stop"]),
-                outputs=_outputs(header.get("outputs", {})),
-                models=dict(header.get("models", {})),
-                versions=dict(header["versions"]),
-                device=str(header["device"]),
-                threads=int(header["threads"]),
-                tensors=_of_2(tensors, recipe.at(max(1, step))) if header["format"] == 2 else tensors,
-            )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
-        raise ClipartError(f"{path}: a checkpoint that cannot be read ({error}).") from error
+        is_ours = require_whole(found, tensors, is_stamped=header.format >= 4)
+        return _checkpoint(path, header, recipe, tensors, is_ours)
+    except _WRONG as error:
+        reason = str(error).replace("\n", "; ")[:300]
+        raise ClipartError(f"{path}: a checkpoint that cannot be read ({reason}).") from error
 
 
-def _stop(value: Any) -> StopReason | None:
-    reasons: tuple[StopReason, ...] = get_args(StopReason)
-    if value is not None and value not in reasons:
-        raise ValueError(f"stop = {value!r}")
-    return next((reason for reason in reasons if reason == value), None)
+_WRONG = (
+    *(OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, UsageError),
+    *(ArithmeticError, RecursionError, RuntimeError),
+)
 
 
-def _outputs(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a run's outputs that are what they should be; the others have their defaults."""
-    kinds = {
-        "video": str,
-        "fps": int,
-        "video_seconds": (int, float),
-        "metadata": bool,
-        "checkpoint_every": int,
-        "checkpoint_gap": (int, float),
-    }
-    return {name: values[name] for name, kind in kinds.items() if isinstance(values.get(name), kind)}  # type: ignore[arg-type]
+def _require_known(path: Path, values: dict[str, Any]) -> None:
+    number = values["format"]
+    if type(number) is not int or number not in READS:
+        wrote = values.get("versions", {}).get("clipart", "unknown")
+        raise ClipartError(
+            f"{path}: a checkpoint of format {str(number)[:20]}; this clipart reads {READS[0]} to {FORMAT}. "
+            f"Go on with the version that wrote it: {str(wrote)[:40]}."
+        )
+
+
+def _require_small(slot: Slot, recipe: Recipe) -> None:
+    """Refuse a file that is larger than any state of `recipe`, before its tensors are read."""
+    most = MAX_BASE_BYTES + MAX_PIXEL_BYTES * recipe.width * recipe.height
+    if slot.reach.stat().st_size > most:
+        raise ValueError(f"it is larger than {size_text(most)}, which no run of this size needs")
+
+
+def _checkpoint(
+    path: Path, header: Header, recipe: Recipe, tensors: dict[str, Tensor], is_ours: bool
+) -> Checkpoint:
+    for name, value in tensors.items():
+        if value.is_floating_point() and bool(torch.isnan(value).any()):
+            raise ValueError(f"NaN in {name[:80]}")
+    if header.format == 2:
+        tensors = _of_2(tensors, recipe.at(max(1, header.step)))
+    return Checkpoint(
+        path=path,
+        step=header.step,
+        recipe=recipe,
+        stop=header.stop,
+        outputs=header.outputs.model_dump(exclude_none=True),
+        models=header.models,
+        versions=header.versions,
+        device=header.device,
+        threads=header.threads,
+        tensors=tensors,
+        run=header.run or "",
+        is_ours=is_ours,
+    )
+
+
+def require_allowed(saved: Checkpoint, allowed: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint from elsewhere whose recipe would read a file, unless a person has `allowed` it.
+
+    `allowed` are models in files as they were typed, by the name of their setting. The picture that `init`
+    names is not read again.
+
+    Raises:
+        UsageError: a model in a file that is not allowed, or one is allowed that the run does not have.
+    """
+    recipe = saved.recipe
+    has = {"clip": {spec.name for spec in recipe.clip}, "judge": {str(recipe.judge)}}
+    has |= {key: {str(getattr(recipe, key))} for key in FILES}
+    for key, typed in allowed.items():
+        for text in [typed] if isinstance(typed, str) else typed or ():
+            if read_critic(text).name not in has[key]:
+                there = " ".join(sorted(has[key]))
+                raise UsageError(f"--{key} {text}: a run goes on with its own models. It has: {there}")
+    if not saved.is_ours:
+        require_harmless(recipe.model_copy(update={"init": None}), allowed)
 
 
 def _of_2(tensors: Mapping[str, Tensor], settings: Recipe) -> dict[str, Tensor]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, ResourceError, UsageError
-from clipart.files import atomic, explain
+from clipart.files import explain
 from clipart.pictures import to_pil
 from clipart.profiles import srgb_profile
+from clipart.record.folder import Place, written
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,15 +28,15 @@ _WEIGHTS = re.compile(rf"::(?:{_NUMBER}(?=\s|$))?|:\s*{_NUMBER}\s*(?=\))")
 _RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
 
 
-def save_png(image: Tensor | Image, path: Path, text: Mapping[str, str] | None = None) -> None:
+def save_png(image: Tensor | Image, path: Place, text: Mapping[str, str] | None = None) -> None:
     """Write `image`, (3, H, W) RGB in [0, 1] or a PIL image, to `path` as PNG, atomically.
 
     The file says that it is sRGB (an ICC profile) and carries `text`, keyword to value. The same image and
-    text give the same bytes.
+    text give the same bytes. In the folder of a run, a link is refused (`clipart.record.folder.written`).
 
     Raises:
         ValueError: a keyword that PNG does not allow (1 to 79 characters of printable Latin-1).
-        UsageError, ResourceError, ClipartError: as `atomic`; also a text of more than 1 MiB.
+        UsageError, ResourceError, ClipartError: as `written`; also a text of more than 1 MiB.
     """
     from PIL.Image import Image as PilImage
     from PIL.PngImagePlugin import PngInfo
@@ -51,7 +52,7 @@ def save_png(image: Tensor | Image, path: Path, text: Mapping[str, str] | None =
             info.add_itxt(key, value)  # the one form that its specification allows
         else:
             info.add_text(key, value)
-    with atomic(path) as temporary:
+    with written(path) as temporary:
         picture.save(temporary, format="PNG", pnginfo=info, icc_profile=srgb_profile(), optimize=False)
 
 

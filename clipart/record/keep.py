@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import datetime
 import os
+import secrets
+import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.files import atomic, require_file_size, require_folder, require_space, write_whole
+from clipart.errors import ClipartError
+from clipart.files import require_file_size, require_folder, require_space
 from clipart.iterates import Iterate
 from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import Checkpointer
 from clipart.record.files import new_folder, slug
+from clipart.record.folder import Place, Slot, written
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
+from clipart.record.owner import RunFolder, resume_command
 from clipart.record.recorder import Recorder
 from clipart.record.render import EASE, Film, render
 from clipart.record.trajectory import next_segment, open_trajectory
@@ -81,46 +86,89 @@ class Outputs:
         return {name: getattr(self, name) for name in names}
 
 
+def new_id() -> str:
+    """Draw the id of a run: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
 @dataclass
 class Record:
-    """What a run writes while it goes on and at its end; empty paths where it writes nothing."""
+    """What a run writes while it goes on and at its end; empty paths where it writes nothing.
+
+    `folder` is the open folder of the run, None where there is none; `run` its id.
+    """
 
     recipe: Recipe
     outputs: Outputs
     models: Mapping[str, str]
+    folder: RunFolder | None = None
+    run: str = field(default_factory=new_id)
     paths: dict[str, Path] = field(default_factory=dict)
     recorder: Recorder | None = None
     checkpointer: Checkpointer | None = None
     consumers: list[Consumer] = field(default_factory=list)
+    has_picture: bool = False
 
     @property
     def seconds(self) -> float:
         """Seconds spent on trajectory and checkpoints so far."""
         return sum(each.seconds for each in (self.recorder, self.checkpointer) if each is not None)
 
+    def place(self, name: str) -> Place:
+        """Return where the file of `paths` goes: in the open folder, or where a person named it."""
+        path = self.paths[name]
+        return path if self.folder is None else self.folder.slot(path.name)
+
+    def _texts(self) -> dict[str, str]:
+        return tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
+
     def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
         """Write the picture `finished`, (3, H, W) RGB in [0, 1], what lies beside it, and the video."""
-        texts = tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
+        texts = self._texts()
         if "picture" in self.paths:
-            picture = self.paths["picture"]
-            save_picture(finished, picture, texts)
+            save_picture(finished, self.place("picture"), texts)
+            self.has_picture = True
             for ending, data in leaves.items():
-                name = ending.strip(".-").partition(".")[0]
+                name, picture = ending.strip(".-").partition(".")[0], self.paths["picture"]
                 self.paths[name] = picture.with_name(f"{picture.stem}{ending}")
-                write_whole(self.paths[name], data)
+                with written(self.place(name)) as temporary:
+                    temporary.write_bytes(data)
         if "video" in self.paths:
             if self.recorder is not None:
                 self.recorder.close()
             ease = 1.0 if self.recipe.moves else EASE  # a camera goes evenly
             film = Film(self.outputs.fps, self.outputs.video_seconds, ease=ease)
-            trajectory = open_trajectory(self.paths["video"].parent)
-            render(trajectory, self.paths["video"], film, finished, texts)
+            trajectory = open_trajectory(self.folder or self.paths["video"].parent)
+            render(trajectory, self.place("video"), film, finished, texts)
+        if self.folder is not None and (place := self.folder.now_at()) != self.folder.path:
+            _name(self, place)
         return to_pil(finished), self.paths
 
-    def rescue(self, last: Iterate) -> None:
-        """Save the picture as it is, after something went wrong."""
-        if "picture" in self.paths and last.step > 0:
-            save_picture(last.image, self.paths["picture"])
+    def rescue(self, image: Tensor) -> Path | None:
+        """Save the picture as it is, after something went wrong, and return where; None if it could not be.
+
+        That is in its own place, else beside the folder of the run, else in a new temporary folder.
+        """
+        if "picture" not in self.paths or self.has_picture:
+            return None
+        name = f"{self.folder.path.name}.png" if self.folder else self.paths["picture"].name
+        places: list[Callable[[], Place]] = [
+            lambda: self.place("picture"),
+            *([lambda: _unused(folder.path.with_name(name))] if (folder := self.folder) else []),
+            lambda: Path(tempfile.mkdtemp(prefix="clipart-")) / name,
+        ]
+        for find in places:
+            with suppress(ClipartError, OSError):
+                save_picture(image, place := find(), self._texts())
+                self.has_picture = True
+                return place.path if isinstance(place, Slot) else place
+        return None
+
+
+def _unused(path: Path) -> Path:
+    """Return `path`, or the first of its name with a number that is not taken."""
+    names = (path.with_name(f"{path.stem}-{count}{path.suffix}") for count in range(2, 10_000))
+    return next((each for each in (path, *names) if not each.exists() and not each.is_symlink()), path)
 
 
 def require(recipe: Recipe, outputs: Outputs) -> None:
@@ -149,35 +197,32 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
 
 
 def begin(session: Session, outputs: Outputs, stack: ExitStack) -> Record:
-    """Make the folder of a new run with the recipe in it, and open log and trajectory."""
+    """Make the folder of a new run with the recipe in it, lock it, and open log and trajectory."""
     recipe = session.recipe
     writes = outputs.file is not None or outputs.folder is not None
     record = Record(recipe, outputs, model_hashes(recipe) if writes else {})
     if outputs.file is not None:
         record.paths["picture"] = outputs.file
     elif outputs.folder is not None:
-        name = slug(recipe.prompt)
-        folder = new_folder(outputs.folder, datetime.date.today(), name, recipe.seed or 0)
-        _open(record, folder, folder / "trajectory.mkv", session, stack)
+        made = new_folder(outputs.folder, datetime.date.today(), slug(recipe.prompt), recipe.seed or 0)
+        record.folder = stack.enter_context(RunFolder.open(made))
+        stack.enter_context(record.folder.held())
+        _open(record, record.folder, record.folder.slot("trajectory.mkv"), session, stack)
     return record
 
 
-def go_on_in(
-    folder: Path, session: Session, outputs: Outputs, models: Mapping[str, str], stack: ExitStack
-) -> Record:
+def go_on_in(record: Record, session: Session, stack: ExitStack, tell: Callable[[str], None]) -> None:
     """Open the files of an old run, the log cut back to the step that `session` is at."""
-    record = Record(session.recipe, outputs, models)
-    cut_log(folder / "log.jsonl", session.step)
-    _open(record, folder, next_segment(folder), session, stack)
-    return record
+    assert record.folder is not None  # noqa: S101 (its caller has opened it)
+    cut_log(record.folder.slot("log.jsonl"), session.step, tell)
+    _open(record, record.folder, next_segment(record.folder), session, stack)
 
 
-def reopen(folder: Path, recipe: Recipe, outputs: Outputs, models: Mapping[str, str]) -> Record:
-    """Return the record of a run that has ended, to write its picture and video again."""
-    next_segment(folder)  # names what a killed process left
-    record = Record(recipe, outputs, models)
-    _name(record, folder)
-    return record
+def reopen(record: Record) -> None:
+    """Prepare for writing the picture and the video of a run that has ended again."""
+    assert record.folder is not None  # noqa: S101 (its caller has opened it)
+    next_segment(record.folder)  # names what a killed process left
+    _name(record, record.folder.path)
 
 
 def _name(record: Record, folder: Path) -> None:
@@ -188,17 +233,20 @@ def _name(record: Record, folder: Path) -> None:
     record.paths["log"] = folder / "log.jsonl"
 
 
-def _open(record: Record, folder: Path, segment: Path, session: Session, stack: ExitStack) -> None:
+def _open(record: Record, folder: RunFolder, segment: Slot, session: Session, stack: ExitStack) -> None:
     recipe, outputs = record.recipe, record.outputs
-    _name(record, folder)
-    with atomic(record.paths["recipe"]) as temporary:
-        temporary.write_text(dump_recipe(recipe), encoding="utf-8")
+    _name(record, folder.path)
+    with folder.atomic("recipe.toml") as temporary:
+        first, rest = dump_recipe(recipe).split("\n", 1)
+        number = f"# Run {record.run}: the checkpoints in this folder have the same number."
+        temporary.write_text(f"{first}\n{number}\n{rest}", encoding="utf-8")
     if outputs.video != "none":
         record.recorder = stack.enter_context(Recorder(segment, recipe.width, recipe.height))
         record.consumers.append(record.recorder)
-    record.consumers.append(_after(session.step, stack.enter_context(StepLog(record.paths["log"]))))
+    log = StepLog(folder.slot("log.jsonl"), resume_command(folder.path))
+    record.consumers.append(_after(session.step, stack.enter_context(log)))
     if outputs.checkpoint_every:
-        about = {"outputs": outputs.kept(), "models": dict(record.models)}
+        about = {"run": record.run, "outputs": outputs.kept(), "models": dict(record.models)}
         record.checkpointer = Checkpointer(
             folder, session, about, outputs.checkpoint_every, outputs.checkpoint_gap
         )

@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from clipart.errors import ClipartError
-from clipart.files import atomic, explain
+from clipart.files import explain
 from clipart.iterates import Reading
+from clipart.record.folder import Place, as_slot
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
 
 VERSION = 1
+MAX_LINE = 4 * 1024 * 1024  # bytes of a line
+MAX_STEP = 1_000_000  # as `steps` of a recipe
+MAX_LINES = MAX_STEP + 1
+MAX_VALUE = 3.5e38  # of a number in a line, either way: what float32 has; a larger one is read as NaN
 
 
 @dataclass(frozen=True)
@@ -46,22 +52,27 @@ class LogLine:
 class StepLog:
     """Writes each `Iterate` that it is called with as one line of `path`; goes on at the end of an old log.
 
+    `go_on` is the command that goes on with the run; the last line of one that was interrupted has it.
+
     Raises:
         UsageError, ResourceError, ClipartError: `path` cannot be written; also on each call.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Place, go_on: str = "") -> None:
+        slot = as_slot(path)
+        self.path, self._go_on = slot.path, go_on
+        opened = slot.folder.open_file(slot.name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         try:
-            _cut_torn_line(path)
-            self._file: TextIO = path.open("a", encoding="utf-8", buffering=1, newline="\n")
+            _cut_torn_line(opened)
+            self._file: TextIO = os.fdopen(opened, "a", encoding="utf-8", buffering=1, newline="\n")
         except OSError as error:
-            raise explain(error, path) from error
+            raise explain(error, self.path) from error
 
     def __call__(self, it: Iterate) -> None:
         """Write the line of `it`."""
         try:
-            self._file.write(json.dumps(_line(it), ensure_ascii=False, separators=(",", ":")) + "\n")
+            line = _line(it) | ({"go_on": self._go_on} if it.stop == "interrupted" and self._go_on else {})
+            self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
         except OSError as error:
             raise explain(error, self.path) from error
 
@@ -75,8 +86,12 @@ class StepLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:  # what went wrong first is what a person has to know
+            with suppress(ClipartError):
+                self.close()
 
 
 def _line(it: Iterate) -> dict[str, Any]:
@@ -105,62 +120,82 @@ def _number(value: float) -> float | None:
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
-def _cut_torn_line(path: Path) -> None:
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, 2)
-        while end > 0:
-            start = max(0, end - 65_536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                end = start + newline + 1
-                break
-            end = start
-        file.truncate(end)
+def _cut_torn_line(opened: int) -> None:
+    end = os.lseek(opened, 0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - 65_536)
+        os.lseek(opened, start, os.SEEK_SET)
+        newline = os.read(opened, end - start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    os.ftruncate(opened, end)
 
 
-def cut_log(path: Path, step: int) -> None:
+def cut_log(path: Place, step: int, tell: Callable[[str], None] = lambda notice: None) -> None:
     """Take the lines after `step` out of a log, and its end if it has one, so that the run can go on.
 
+    A line that is no line of a log is taken out with all that follow it; `tell` says so.
+
     Raises:
-        UsageError, ResourceError, ClipartError: `path` cannot be written; a line that is no line of a log.
+        UsageError, ResourceError, ClipartError: `path` cannot be written.
     """
-    if not path.exists():
+    slot = as_slot(path)
+    if not slot.folder.has(slot.name):
         return
-    with atomic(path) as temporary, path.open("rb") as old, temporary.open("wb") as new:
-        for number, raw in enumerate(old, 1):
-            if not raw.endswith(b"\n") or _parse(path, number, raw).step > step:
-                break
-            line = json.loads(raw)
-            if line.pop("stop", None) is not None:
-                raw = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-            new.write(raw)
+    with slot.folder.atomic(slot.name) as temporary, temporary.open("wb") as new:
+        try:
+            for raw, line in _lines(path):
+                if line.step > step:
+                    break
+                if line.stop is not None:
+                    values = json.loads(raw)
+                    kept = {key: value for key, value in values.items() if key not in ("stop", "go_on")}
+                    raw = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+                new.write(raw)
+        except ClipartError as error:
+            tell(f"{error} The log goes on from before it.")
 
 
-def read_log(path: Path) -> list[LogLine]:
+def read_log(path: Place) -> list[LogLine]:
     """Read a log that `StepLog` wrote, also one that a crash cut short.
 
     Raises:
+        UsageError: it is a link or no ordinary file.
         ClipartError: no such file, or a line that is no line of a log, named by its number.
     """
-    try:
-        with path.open("rb") as file:
-            return [_parse(path, number, raw) for number, raw in enumerate(file, 1) if raw.endswith(b"\n")]
-    except OSError as error:
-        raise ClipartError(f"{path}: could not be read ({error.strerror or error}).") from error
+    return [line for _, line in _lines(path)]
 
 
-def _parse(path: Path, number: int, raw: bytes) -> LogLine:
+def _lines(path: Place) -> Iterator[tuple[bytes, LogLine]]:
+    """Yield each whole line of a log as it is and as it is read."""
+    slot = as_slot(path)
+    if not slot.folder.has(slot.name):
+        raise ClipartError(f"{path}: could not be read (there is no such file).")
+    with os.fdopen(slot.folder.open_file(slot.name, os.O_RDONLY), "rb") as file:
+        try:
+            for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), 1):
+                if number > MAX_LINES or len(raw) > MAX_LINE:
+                    most = f"{MAX_LINES} lines" if number > MAX_LINES else f"{MAX_LINE} bytes in a line"
+                    raise ClipartError(f"{path}, line {number}: a log has at most {most}.")
+                if raw.endswith(b"\n"):
+                    yield raw, _parse(slot.path, number, raw)
+        except OSError as error:
+            raise ClipartError(f"{path}: could not be read ({error.strerror or error}).") from error
+
+
+def _parse(path: object, number: int, raw: bytes) -> LogLine:
     try:
         line = json.loads(raw)
         if line["v"] != VERSION:
-            raise ClipartError(f"{path}, line {number}: format {line['v']}; this clipart reads {VERSION}.")
+            raise ClipartError(
+                f"{path}, line {number}: format {str(line['v'])[:20]}; this clipart reads {VERSION}."
+            )
         readings = line.get("readings")
         return LogLine(
-            step=int(line["step"]),
-            seconds=float(line["seconds"]),
+            step=_step(line["step"]),
+            seconds=_read(line["seconds"]),
             lr=_read(line["lr"]),
             stage=str(line["stage"]),
             losses={str(name): _read(value) for name, value in line["losses"].items()},
@@ -168,15 +203,22 @@ def _parse(path: Path, number: int, raw: bytes) -> LogLine:
             stop=line.get("stop"),
             start=line.get("start"),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ClipartError(f"{path}, line {number}: not a line of a clipart log.") from error
 
 
+def _step(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_STEP:
+        raise ValueError(f"step {value!r}")
+    return value
+
+
 def _read(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    number = math.nan if value is None else float(value)
+    return number if abs(number) <= MAX_VALUE else math.nan
 
 
 def _reading(reading: Mapping[str, Any]) -> Reading:
     return Reading(
-        str(reading["text"]), float(reading["weight"]), _read(reading["cosine"]), _read(reading["match"])
+        str(reading["text"]), _read(reading["weight"]), _read(reading["cosine"]), _read(reading["match"])
     )

@@ -23,6 +23,7 @@ from clipart.models.needed import FILES
 from clipart.models.spec import ModelSpec, read_critic
 from clipart.presets import load_recipe
 from clipart.recipe import Recipe, make_recipe
+from clipart.record.folder import Folder
 from clipart.record.tags import OURS, THEIRS, XMP, read_tags
 from clipart.text import allowed, kept_name, real_name
 
@@ -169,6 +170,7 @@ def read_origin(path: Path) -> Origin:
         UsageError: there is no such file, nothing of ours in it, or something that no recipe accepts.
     """
     if path.is_dir():
+        Folder(path).has("recipe.toml")  # refuses a link, or a pipe that waits for ever
         path = path / "recipe.toml"
     if path.suffix.lower() == ".toml":
         return Origin(load_recipe(path))
@@ -226,7 +228,7 @@ def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
     for key, found in ({"init": [recipe.init] if recipe.init is not None else []} | files).items():
         if found and chosen.get(key) is None:
             raise UsageError(
-                f"The recipe reads the file {_short(found[0])} ({key}), and a recipe from elsewhere must not "
+                f"The recipe reads the file {_short(found[0])} ({key}), and a recipe or a preset must not "
                 f"choose files of yours. If you want that, say so: --{key} {shlex.quote(_short(found[0]))}"
             )
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipart.errors import ClipartError, UsageError
-from clipart.files import atomic, require_writable
 from clipart.prompt import numbered
 from clipart.record.drawing import Line, Mark, Point, Words, to_picture, to_svg
 from clipart.record.files import save_png
+from clipart.record.folder import Folder, require_output, written
 from clipart.record.log import LogLine, read_log
 
 WIDTH, PANEL = 800, 200  # pixels
@@ -42,13 +42,13 @@ def make_plot(run: Path, output: Path | None = None) -> list[Path]:
         ClipartError: the log is broken or empty.
     """
     log = run / "log.jsonl"
-    if not log.is_file():
+    if not Folder(run).has(log.name):
         raise UsageError(f"{run}: there is no log.jsonl in it. Give the folder of a run.")
     paths = [output] if output is not None else [run / "plot.svg", run / "plot.png"]
     for path in paths:
         if path.suffix.lower() not in (".svg", ".png"):
             raise UsageError(f"--output {path}: a plot ends in .svg or .png.")
-        require_writable(path)
+        require_output(path)
     panels = panels_of(read_log(log))
     if not panels:
         raise ClipartError(f"{log}: there is no step in it yet.")
@@ -57,7 +57,7 @@ def make_plot(run: Path, output: Path | None = None) -> list[Path]:
         if path.suffix.lower() == ".png":
             save_png(to_picture(marks, WIDTH, PANEL * len(panels)), path)
             continue
-        with atomic(path) as temporary:
+        with written(path) as temporary:
             temporary.write_text(to_svg(marks, WIDTH, PANEL * len(panels)), encoding="utf-8")
     return paths
 

@@ -11,10 +11,12 @@ system at once, so this is written with PyAV.
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from clipart.errors import ClipartError
 from clipart.record.films import protocol_free
+from clipart.record.folder import Place, as_slot
 from clipart.record.video import STEPS_PER_SECOND, film_size, plain_errors, set_colours, to_frame
 
 if TYPE_CHECKING:
@@ -43,26 +45,29 @@ class Recorder:
         UsageError, ResourceError, ClipartError: the file cannot be written; also on each call.
     """
 
-    def __init__(self, path: Path, width: int, height: int, share: float = 0.04) -> None:
-        self.path = path
+    def __init__(self, path: Place, width: int, height: int, share: float = 0.04) -> None:
+        self._slot = as_slot(path)
+        self.path = self._slot.path
         self.frames = 0
         self.seconds = 0.0  # spent recording
-        self._part = path.with_name(f"{path.stem}.part{path.suffix}")
+        self._part = self._slot.beside(f"{self.path.stem}.part{self.path.suffix}")
         self._size = film_size(width, height)
         self._share = share
         self._last = -1
         self._closed = False
         self._began = time.perf_counter()
-        with plain_errors(self._part):
+        with plain_errors(self._part.path):
             self._open()
 
     def _open(self) -> None:
         import av
 
-        self._part.touch()  # PyAV opens the file at the first frame; a bad place is told now
+        # PyAV opens the file at the first frame; a bad place is told now.
+        self._part.folder.make(self._part.name)
         # One cluster a frame, each given to the system at once: a killed process leaves all but the last few.
         options = {"flush_packets": "1", "cluster_time_limit": "1"}
-        self._container = av.open(protocol_free(self._part), "w", format="matroska", options=options)
+        name = protocol_free(self._part.reach)
+        self._container = av.open(name, "w", format="matroska", options=options)
         self._stream = self._container.add_stream("libx264", STEPS_PER_SECOND, options=_RECORD)
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv444p"
@@ -83,7 +88,7 @@ class Recorder:
             return
         if not last and not self._is_due(step, now - self._began):
             return
-        with plain_errors(self._part):
+        with plain_errors(self._part.path):
             frame = to_frame(image, self._size)
             frame.pts = step
             for packet in self._stream.encode(frame):
@@ -101,7 +106,7 @@ class Recorder:
         if self._closed:
             return
         self._closed = True
-        with plain_errors(self._part):
+        with plain_errors(self._part.path):
             try:
                 if self.frames:
                     for packet in self._stream.encode():
@@ -109,12 +114,16 @@ class Recorder:
             finally:
                 self._container.close()
             if self.frames:
-                self._part.replace(self.path)
+                self._part.folder.rename(self._part.name, self._slot.name)
             else:
-                self._part.unlink()
+                self._part.folder.remove(self._part.name)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:  # what went wrong first is what a person has to know
+            with suppress(ClipartError):
+                self.close()

@@ -7,12 +7,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clipart.errors import ClipartError, UsageError
-from clipart.files import atomic
 from clipart.record.encoders import FORMATS, encode
+from clipart.record.folder import Place, Slot, written
 from clipart.record.tags import append_tags
 from clipart.record.trajectory import Trajectory
 from clipart.record.video import plain_errors, to_frame
@@ -70,7 +69,7 @@ class Film:
 
 def render(
     trajectory: Trajectory,
-    path: Path,
+    path: Place,
     film: Film | None = None,
     last: Tensor | None = None,
     texts: Mapping[str, str] | None = None,
@@ -91,7 +90,8 @@ def render(
         raise UsageError(f"{path}: a film ends in {', '.join(f'.{name}' for name in FORMATS)}.")
     moments = schedule(trajectory.steps, film)
     forward = kind != "gif" and all(a <= b for a, b in pairwise(moments))  # a GIF needs two passes
-    with atomic(path) as temporary, plain_errors(path), _Reel(trajectory, film, last, forward) as reel:
+    named = path.path if isinstance(path, Slot) else path
+    with written(path) as temporary, plain_errors(named), _Reel(trajectory, film, last, forward) as reel:
         encode(lambda: (reel.picture(moment) for moment in moments), temporary, kind, film.fps, texts or {})
         append_tags(temporary, texts or {})
     return len(moments)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from clipart.errors import ClipartError, UsageError
 from clipart.pictures import on_white, open_picture
 from clipart.record.caption import font, shortened
+from clipart.record.folder import Folder
 from clipart.record.metadata import read_origin
 from clipart.record.writers import require_picture, save_picture
 
@@ -63,7 +64,7 @@ def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int |
 
 def _tile(run: Path) -> Tile:
     path = run / "picture.png" if run.is_dir() else run
-    if not path.is_file():
+    if not (Folder(run).has(path.name) if run.is_dir() else path.is_file()):
         raise UsageError(f"{run}: there is no picture{' in it' if run.is_dir() else ' there'}.")
     try:
         recipe = read_origin(run if run.is_dir() else path).recipe

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
-from clipart.files import explain
+from clipart.record.folder import Folder, Slot
 from clipart.record.video import read_frames, read_steps
 
 if TYPE_CHECKING:
     import av
 
+MOST = 999_999  # films of one run
 _NAME = re.compile(r"trajectory(?:-(\d{1,6}))?(\.part)?\.mkv")
 
 
@@ -55,45 +55,54 @@ class Trajectory:
                     yield frame
 
 
-def open_trajectory(path: Path) -> Trajectory:
+def open_trajectory(path: Path | Folder) -> Trajectory:
     """Return the trajectory of a run's folder, or the frames of any one film.
 
     Raises:
         UsageError: a folder without a trajectory.
         ClipartError: as `Trajectory`.
     """
-    if not path.is_dir():
+    if isinstance(path, Path) and not path.is_dir():
         return Trajectory([path])
-    files = segments(path)
+    folder = path if isinstance(path, Folder) else Folder(path)
+    files = [folder.reach(name) for name in _names(folder)]
     if not files:
-        raise UsageError(f"{path}: no trajectory in it. Was the run made with --video none?")
+        raise UsageError(f"{folder.path}: no trajectory in it. Was the run made with --video none?")
     return Trajectory(files)
 
 
 def segments(folder: Path) -> list[Path]:
-    """Return the films of the trajectory in a run's folder, the oldest first."""
-    found = [(_NAME.fullmatch(path.name), path) for path in folder.glob("trajectory*.mkv")]
-    numbered = [(int(match[1] or 1), not match[2], path) for match, path in found if match]
-    return [path for *_, path in sorted(numbered)]
+    """Return the films of the trajectory in a run's folder, the oldest first.
+
+    Raises:
+        UsageError: one is a link or no ordinary file.
+    """
+    return [folder / name for name in _names(Folder(folder))]
 
 
-def next_segment(folder: Path) -> Path:
+def _names(folder: Folder) -> list[str]:
+    found = [(_NAME.fullmatch(name), name) for name in folder.names()]
+    numbered = [(int(match[1] or 1), not match[2], name) for match, name in found if match]
+    return [name for *_, name in sorted(numbered) if folder.has(name)]
+
+
+def next_segment(run: Folder | Path) -> Slot:
     """Return where a run that goes on records, having ended the films of a process that was killed.
 
     Raises:
+        UsageError: a film there is a link or no ordinary file.
         ClipartError: the folder cannot be written.
     """
+    folder = run if isinstance(run, Folder) else Folder(run)
     number = 0
-    for path in segments(folder):
-        match = _NAME.fullmatch(path.name)
+    for name in _names(folder):
+        match = _NAME.fullmatch(name)
         number = max(number, int(match[1] or 1) if match else 1)
-        whole = path.with_name(path.name.replace(".part", ""))
-        if whole != path and not whole.exists():
-            try:
-                path.replace(whole)
-            except OSError as error:
-                raise explain(error, whole) from error
-        elif whole != path:
-            with suppress(OSError):
-                path.unlink()
-    return folder / ("trajectory.mkv" if number == 0 else f"trajectory-{number + 1}.mkv")
+        whole = name.replace(".part", "")
+        if whole != name and not folder.has(whole):
+            folder.rename(name, whole)
+        elif whole != name:
+            folder.remove(name)
+    if number >= MOST:
+        raise UsageError(f"{folder.path}: there are films numbered up to {number} in it; {MOST} is the most.")
+    return folder.slot("trajectory.mkv" if number == 0 else f"trajectory-{number + 1}.mkv")

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipart.errors import UsageError
-from clipart.files import atomic, require_writable
 from clipart.pictures import to_pil
 from clipart.profiles import srgb_profile
 from clipart.record.files import save_png
+from clipart.record.folder import Place, Slot, require_output, written
 from clipart.record.tags import picture_exif, picture_xmp
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def require_picture(path: Path, texts: Mapping[str, str] | None = None, side: in
     Raises:
         UsageError: a suffix of no format; one that this Pillow cannot write; a picture too large for it, or a
             text. The message names what would do.
-        UsageError, ResourceError: as `clipart.files.require_writable`.
+        UsageError, ResourceError: as `clipart.record.folder.require_output`.
     """
     kind, png = kind_of(path), path.with_suffix(".png").name
     if side > kind.side:
@@ -67,7 +67,7 @@ def require_picture(path: Path, texts: Mapping[str, str] | None = None, side: in
     longest = max(len(picture_xmp(texts)), len(picture_exif(texts))) if texts else 0
     if longest + _MODELS > kind.packet:
         raise UsageError(f"{path}: the recipe is too long for {kind.name}. Type {png}, or add --no-metadata.")
-    require_writable(path)
+    require_output(path)
 
 
 def kind_of(path: Path) -> Kind:
@@ -88,21 +88,21 @@ def kind_of(path: Path) -> Kind:
     return kind
 
 
-def save_picture(image: Tensor | Image, path: Path, texts: Mapping[str, str] | None = None) -> None:
-    """Write `image`, (3, H, W) RGB in [0, 1] or a PIL image, to `path`, atomically, in sRGB.
+def save_picture(image: Tensor | Image, place: Place, texts: Mapping[str, str] | None = None) -> None:
+    """Write `image`, (3, H, W) RGB in [0, 1] or a PIL image, to `place`, atomically, in sRGB.
 
     `texts` are what the file carries (`clipart.record.metadata.tags`).
 
     Raises:
-        UsageError, ResourceError, ClipartError: as `require_picture` and `clipart.files.atomic`.
+        UsageError, ResourceError, ClipartError: as `require_picture` and `clipart.record.folder.written`.
     """
     from PIL.Image import Image as PilImage
 
-    kind = kind_of(path)
+    kind = kind_of(place.path if isinstance(place, Slot) else place)
     if kind.name == "PNG":
-        save_png(image, path, texts)
+        save_png(image, place, texts)
         return
     picture = image if isinstance(image, PilImage) else to_pil(image)
     about: dict[str, Any] = {"exif": picture_exif(texts), "xmp": picture_xmp(texts)} if texts else {}
-    with atomic(path) as temporary:
+    with written(place) as temporary:
         picture.save(temporary, kind.name, icc_profile=srgb_profile(), **kind.options, **about)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM."""
+"""Ctrl-C, SIGTERM and SIGHUP."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from clipart.cli import main
 @pytest.fixture
 def _own_handlers() -> Iterator[None]:
     """Fail loudly rather than end the tests if a signal gets past the command line."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGTERM, lambda *_: pytest.fail("SIGTERM was not caught"))
+    signal.signal(signal.SIGHUP, lambda *_: pytest.fail("SIGHUP was not caught"))
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -35,7 +36,8 @@ def send(*numbers: int) -> Callable[[int], None]:
 
 @pytest.mark.usefixtures("_own_handlers")
 @pytest.mark.parametrize(
-    ("number", "code", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+    ("number", "code", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
 )
 def test_one_signal_ends_the_run_well(number: int, code: int, name: str, fake: FakeRun, capsys: Any) -> None:
     before = signal.getsignal(number)
@@ -59,6 +61,27 @@ def test_two_signals_end_it_at_once(numbers: tuple[int, ...], fake: FakeRun, cap
     assert "Stopped at once" in err
     assert "Traceback" not in err
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.usefixtures("_own_handlers")
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGHUP,) * 3, (signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM)]
+)
+def test_a_closed_terminal_says_so_more_than_once(
+    numbers: tuple[int, ...], fake: FakeRun, capsys: Any
+) -> None:
+    fake.during = send(*numbers)
+    assert main(["apple", "--seed", "7", "-q"]) == 128 + numbers[-1]
+    assert capsys.readouterr().out == f"{PICTURE}\n"
+
+
+@pytest.mark.usefixtures("_own_handlers")
+def test_a_run_under_nohup_goes_on(fake: FakeRun, capsys: Any) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    fake.during = send(signal.SIGHUP)
+    assert main(["apple", "--seed", "7"]) == 0
+    assert "stopping" not in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 @pytest.mark.usefixtures("_own_handlers")

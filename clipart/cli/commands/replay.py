@@ -74,7 +74,7 @@ def read_replay(words: list[str] | None, given: dict[str, Any]) -> tuple[Recipe,
     prompt = {"prompt": words[1]} if len(words) == 2 else {}
     changes = settings_over(preset_settings(given), given, before=origin.recipe.model_dump()) | prompt
     recipe = origin.recipe.with_(**changes)
-    require_harmless(recipe, changes)
+    require_harmless(recipe, typed_settings(given))
     return on_this_machine(recipe), origin
 
 

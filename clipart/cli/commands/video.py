@@ -94,18 +94,21 @@ def film_of(run: Path, path: Path, film: Film, caption: bool, with_recipe: bool)
     Raises:
         UsageError, ClipartError: no trajectory, no such place, or nothing to write it with.
     """
+    from clipart.record.folder import Folder, require_output
     from clipart.record.metadata import tags
     from clipart.record.render import render
     from clipart.record.trajectory import open_trajectory
     from clipart.record.video import require_encoder
 
     require_encoder()
+    require_output(path)
     trajectory = open_trajectory(run)
     source = run / "picture.png" if run.is_dir() else run
+    has_picture = run.is_dir() and Folder(run).has(source.name)
     origin = _origin(source)
     if caption:
         film = replace(film, caption=_words(run, origin))
-    last = _picture(source) if run.is_dir() and source.is_file() else None
+    last = _picture(source) if has_picture else None
     return render(trajectory, path, film, last, tags(origin) if origin and with_recipe else {})
 
 
