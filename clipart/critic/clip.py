@@ -22,7 +22,7 @@ from clipart.device import pick_dtype
 from clipart.errors import ModelError
 from clipart.models import hub
 from clipart.models.source import Source, find_source, find_tokenizer
-from clipart.models.weights import SAFE, read_tensors, require_safe, require_tensors
+from clipart.models.weights import SAFE, read_tensors, require_tensors
 from clipart.prompt import Part
 
 
@@ -127,7 +127,6 @@ def _fill(model: Any, weights: Path) -> None:
     open_clip = hub.open_clip()
 
     if weights.suffix == SAFE:
-        require_safe(weights)
         require_tensors(weights)  # open_clip ends at the first of them
         open_clip.load_checkpoint(model, str(weights))
         return

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clipart import limits
 from clipart.errors import ModelError, UsageError
 from clipart.inputs import read_bytes
+from clipart.models.weights import SAFE, require_tensors
 
 Part = Annotated[float, Field(ge=0, le=1)]
 Width = Annotated[int, Field(ge=1, le=16_384)]
@@ -196,6 +197,8 @@ def require_numbers(name: str, model: Model, weights: Path) -> None:
         ModelError: a weight takes a byte at least.
     """
     size, asked = weights.stat().st_size, model.numbers()
+    if weights.suffix.lower() == SAFE:
+        require_tensors(weights)
     if asked > size:
         raise ModelError(
             f"{name}: the model cannot be loaded: its configuration asks for about {asked:,} weights, and "

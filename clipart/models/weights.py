@@ -58,33 +58,33 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return kept
 
 
-def require_tensors(path: Path) -> None:
-    """Check that there is a tensor in a safetensors file, by its header alone.
-
-    Raises:
-        ModelError: there is none.
-        SafetensorError, OSError: it is no such file.
-    """
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        is_empty = not file.keys()
-    if is_empty:
-        raise ModelError(f"{path}: no tensors in it.")
-
-
 def _read_safe(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    require_safe(path)
+    require_tensors(path)
     try:
-        found = load_file(path)
+        return load_file(path)
     except (SafetensorError, OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
         raise ModelError(f"{path}: not readable as safetensors ({_reason(error)}).") from error
-    if not found:
+
+
+def require_tensors(path: Path) -> None:
+    """Check that there is a tensor in a safetensors file, by its header alone.
+
+    Raises:
+        ModelError: there is none, or it is no such file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    require_safe(path)
+    try:
+        with safe_open(path, "pt") as file:
+            is_empty = not file.keys()
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path}: not readable as safetensors ({_reason(error)}).") from error
+    if is_empty:
         raise ModelError(f"{path}: no tensors in it.")
-    return found
 
 
 def require_safe(path: Path) -> None:
@@ -99,7 +99,7 @@ def require_safe(path: Path) -> None:
     except UsageError as error:
         raise ModelError(str(error)) from None
     if len(length) < 8 or brace != b"{":
-        raise ModelError(f"{path}: not readable as safetensors, it begins in another way.")
+        raise ModelError(f"{path}: refused, not readable as safetensors: it begins in another way.")
     if int.from_bytes(length, "little") > limits.HEADER_BYTES:
         raise ModelError(f"{path}: its header has more than {limits.HEADER_BYTES:,} bytes.")
 
