@@ -72,7 +72,8 @@ def test_a_file_is_not_replaced_without_a_word(
 def test_no_command_replaces_a_file_without_a_word(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    there, run = tmp_path / "x.mp4", tmp_path / "run"
+    suffix = {"sheet": ".png", "plot": ".svg", "video": ".mp4", "models": ".safetensors"}[command[0]]
+    there, run = tmp_path / f"x{suffix}", tmp_path / "run"
     there.write_bytes(b"precious")
     run.mkdir()
     assert main([*command, str(run), "-o", str(there)]) == 2
