@@ -60,7 +60,7 @@ from clipart.pictures import open_picture
 from clipart.prompt import parse
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.files import save_png, slug
-from clipart.record.metadata import model_hashes, read_origin
+from clipart.record.metadata import Origin, model_hashes, read_origin, shared
 from clipart.record.sheet import make_sheet
 from clipart.runs import Outputs
 from clipart.runs import run as make_picture
@@ -238,11 +238,10 @@ def is_made(recipe: Recipe, path: Path) -> bool:
     except ClipartError:
         return False
     recipe = recipe.resolve()
-    wanted = model_hashes(recipe)
-    judge, climbed = str(recipe.judge), [spec.name for spec in recipe.clip]
-    if recipe.until is None and judge not in climbed:
-        wanted[judge] = origin.models.get(judge, "")
-    return origin.recipe == recipe and origin.models == wanted
+    wanted = shared(Origin(recipe, model_hashes(recipe)))
+    judge, climbed = str(wanted.recipe.judge), [spec.name for spec in wanted.recipe.clip]
+    looked_on = {judge: origin.models.get(judge, "")} if recipe.until is None and judge not in climbed else {}
+    return origin.recipe == wanted.recipe and origin.models == {**wanted.models, **looked_on}
 
 
 def make(recipe: Recipe, path: Path) -> None:

@@ -29,7 +29,7 @@ def as_recorded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def pull(strength: float) -> float:
     """Return the weight of `keep` at `strength`, 0 to 1: nothing at 0, `_MOST` at 1."""
-    return float(min(_MOST, _PULL * (strength / max(1e-9, 1 - strength)) ** 1.5))
+    return round(float(min(_MOST, _PULL * (strength / max(1e-9, 1 - strength)) ** 1.5)), 4)
 
 
 def shows(strength: float) -> float:
