@@ -3,7 +3,7 @@
     python bench/same_pictures.py [--against COMMIT] [--only WORD]
 
 Runs twelve recipes with this checkout and with `COMMIT` in a temporary worktree, one thread each, and compares the pixels of
-the pictures. Exit code 1 if one differs. A change that is meant to leave pictures alone is checked with it.
+the pictures. Exit code 1 if one differs that is not meant to. A change that is meant to leave pictures alone is checked with it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parents[1]
 COMMIT = "b613ced"  # before the parts had tables
+MEANT = {"camera", "init"}  # changed since, on purpose: docs/formats.md says how
 SMALL = ["--size", "96", "--steps", "30", "--seed", "3", "--video", "none", "--quiet"]
 RECIPES: dict[str, list[str]] = {
     "pixels": ["a red apple"],
@@ -91,8 +92,9 @@ def main() -> int:
                     for side, each in (("before", tree), ("now", HERE))
                 )
                 worst = int(np.abs(before - now).max()) if before.shape == now.shape else "another size"
-                different += worst != 0
-                print(f"{name:>10}  {'the same' if worst == 0 else f'differs: {worst}'}", flush=True)
+                different += worst != 0 and name not in MEANT
+                meant = ", as meant" if name in MEANT else ""
+                print(f"{name:>10}  {'the same' if worst == 0 else f'differs: {worst}{meant}'}", flush=True)
         finally:
             subprocess.run([*git, "remove", "--force", str(tree)], check=True)
     return int(different > 0)
