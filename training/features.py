@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from training.data import Batch, Look, Pictures, draw_batch, plain_views
@@ -150,7 +151,14 @@ class Lessons:
         if not len(self.numbers):
             raise SystemExit(f"no lesson is finished yet in {folder}")
         self.device = pictures.rgba.device
-        self.white = fit_whitening(*single_views(self, pictures, look, fit), LESSON).to(self.device)
+        self.white = self.whitening(folder / "whitening.safetensors", pictures, look, fit).to(self.device)
+
+    def whitening(self, path: Path, pictures: Pictures, look: Look, fit: int) -> Whitening:
+        """The one that was kept, so that a run goes on with the numbers that it began with; fitted the first time."""
+        if not path.exists():
+            white = fit_whitening(*single_views(self, pictures, look, fit), LESSON)
+            save_file({"centre": white.centre, "matrix": white.matrix.contiguous()}, path)
+        return Whitening(**load_file(path))
 
     def pick(self, rng: torch.Generator) -> int:
         """The number of a batch, drawn."""
