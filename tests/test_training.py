@@ -30,6 +30,7 @@ from training import (
     model,
     runtime,
     train,
+    witness,
     words,
 )
 from training.checkpoint import averaged, facts_of, load_state, save_state
@@ -696,6 +697,17 @@ def test_a_critic_learns_its_lessons(taught: Path, tmp_path: Path, monkeypatch: 
     assert sum(losses_seen[-10:]) < 0.7 * sum(losses_seen[:10])
 
 
+def test_a_witness_tells_names_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witness, "DIMS", 8)
+    rng = torch.Generator().manual_seed(0)
+    names = torch.tensor([3, 7, 9, 20]).repeat(50)
+    rows = torch.randn(21, 12, generator=rng)[names] + 0.8 * torch.randn(200, 12, generator=rng)
+    white, head = witness.fit(rows, names, 5)
+    assert head.shape == (4, 8)
+    found = (white(rows) @ head.T).argmax(1)
+    assert (names.unique()[found] == names).float().mean() > 0.9
+
+
 # --- the finished models --------------------------------------------------------------------------------
 
 
@@ -739,6 +751,11 @@ def test_the_mean_of_runs_is_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     found = averaged(tmp_path / "c")
     assert torch.equal(found["weight"], torch.full((2, 3), 2.0))
     assert found["batches"] == 7
+    monkeypatch.setattr(
+        "sys.argv", ["mean", *map(str, runs), "--weights", "1", "3", "--run", str(tmp_path / "d")]
+    )
+    mean.main()
+    assert torch.equal(averaged(tmp_path / "d")["weight"], torch.full((2, 3), 3.0))
     with pytest.raises(ValueError, match="same tower"):
         mean.mean([found, {"weight": found["weight"]}])
 
@@ -793,6 +810,14 @@ def test_a_run_may_begin_with_a_finished_model(tmp_path: Path) -> None:
     tokens = torch.tensor([[4, 1, 5], [4, 3, 5]])  # rows of the vocabulary
     with torch.no_grad():
         assert torch.allclose(student(tokens), aligned.student(tokens), atol=1e-2)
+
+
+def test_a_run_may_begin_with_a_run(tmp_path: Path) -> None:
+    tower = replace(model.TOWERS["tiny"], timm="test_resnet")
+    old, new = (model.ImageTower(tower, torch.zeros(3, 384), torch.tensor([0])) for _ in range(2))
+    save_file(old.state_dict(), tmp_path / "averaged.safetensors", {"step": "1", "seconds": "1"})
+    finished.begin(new, tmp_path, torch.zeros(3, 384), ["apple", "pie", "sun"])
+    assert all(torch.equal(value, new.state_dict()[name]) for name, value in old.state_dict().items())
 
 
 def test_a_kept_text_side_fits_the_finished_text_tower(

@@ -146,6 +146,7 @@ class Lessons:
             raise SystemExit(f"no lessons in {folder}: python -m training.features") from None
         if known != facts(pictures, look):
             raise SystemExit(f"{folder}/features.npy is of other views: make it again (training.features)")
+        self.plain = load_file(folder / "plain.safetensors")["features"]
         self.raw = np.load(folder / "features.npy", mmap_mode="r")
         self.numbers = np.flatnonzero(self.raw[:, 0, 0])  # of the batches that are there
         if not len(self.numbers):
@@ -156,7 +157,7 @@ class Lessons:
     def whitening(self, path: Path, pictures: Pictures, look: Look, fit: int) -> Whitening:
         """The one that was kept, so that a run goes on with the numbers that it began with; fitted the first time."""
         if not path.exists():
-            white = fit_whitening(*single_views(self, pictures, look, fit), LESSON)
+            white = fit_whitening(*self.examples(pictures, look, fit), LESSON)
             save_file({"centre": white.centre, "matrix": white.matrix.contiguous()}, path)
         return Whitening(**load_file(path))
 
@@ -174,28 +175,33 @@ class Lessons:
         """What is to be learnt of a batch: unit (COUNT, LESSON)."""
         return self.white(self.features(number).to(self.device))
 
-
-def single_views(
-    lessons: Lessons, pictures: Pictures, look: Look, count: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (N, WIDTH) and the row of the name, (N,), of the views of one thing in the first `count` batches; on the host."""
-    features, names = [], []
-    look = replace(lesson_look(look), size=4)  # only what is drawn is asked for
-    for number in lessons.numbers[:count].tolist():
-        batch = draw_lesson(pictures, number, look)
-        single = (batch.thing >= 0).cpu()
-        features.append(lessons.features(number)[single])
-        names.append(batch.names.cpu()[single, 0])
-    return torch.cat(features), torch.cat(names)
+    def examples(self, pictures: Pictures, look: Look, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features (N, WIDTH) and the row of the name, (N,), on the host: of every picture as it is, and of the views of one
+        thing in the first `count` batches.
+        """
+        features, names = [self.plain.float()], [pictures.name.cpu()]
+        look = replace(lesson_look(look), size=4)  # only what is drawn is asked for
+        for number in self.numbers[:count].tolist():
+            batch = draw_lesson(pictures, number, look)
+            single = (batch.thing >= 0).cpu()
+            features.append(self.features(number)[single])
+            names.append(batch.names.cpu()[single, 0])
+        return torch.cat(features), torch.cat(names)
 
 
 def make(pictures: Pictures, folder: Path, count: int, share: tuple[int, int]) -> None:
-    """Fill in what is missing of the first `count` batches: of `share` = (i, n), every n-th from i on."""
+    """Fill in what is missing of the first `count` batches: of `share` = (i, n), every n-th from i on. The first of the
+    n processes looks at every picture as it is, too.
+    """
     path, network, began = folder / "features.npy", Network(), time.time()
     text = json.dumps(facts(pictures, CRITIC_LOOK))
     if not path.exists() or (folder / "features.json").read_text() != text:
         np.lib.format.open_memmap(path, "w+", np.float16, (count, COUNT, WIDTH)).flush()
         (folder / "features.json").write_text(text)
+        (folder / "plain.safetensors").unlink(missing_ok=True)
+        (folder / "whitening.safetensors").unlink(missing_ok=True)
+    if share[0] == 0 and not (folder / "plain.safetensors").exists():
+        save_file({"features": seen_plainly(network, pictures).half()}, folder / "plain.safetensors")
     kept = np.lib.format.open_memmap(path, "r+")
     for k, number in enumerate(range(share[0], len(kept), share[1])):
         if kept[number, 0, 0]:
@@ -236,17 +242,15 @@ def seen_plainly(network: Network, pictures: Pictures) -> torch.Tensor:
 
 
 def measure(pictures: Pictures, folder: Path) -> None:
-    """Print how well the nearest mean of a thing's views names the held-out family."""
+    """Print how well the mean of a thing's pictures, as they are, names the held-out family."""
     held = Pictures(folder, held_out=True)
     seen = seen_plainly(Network(), held)
-    features, names = single_views(Lessons(folder, pictures, CRITIC_LOOK), pictures, CRITIC_LOOK, 400)
-    for dims in (128, LESSON, 512):
-        for shrink in (0.03, 0.1, 0.3):
-            white = fit_whitening(features, names, dims, shrink=shrink)
-            line = {"dims": dims, "shrink": shrink} | nearest_mean(
-                white(features), names, white(seen), held.name
-            )
-            print(json.dumps(line), flush=True)
+    lessons = Lessons(folder, pictures, CRITIC_LOOK)
+    plain, names = lessons.plain.float(), pictures.name
+    whitenings = {"kept": lessons.white} | {d: fit_whitening(plain, names, d) for d in (LESSON, 1024)}
+    for label, white in whitenings.items():
+        line = {"whitening": label} | nearest_mean(white(plain), names, white(seen), held.name)
+        print(json.dumps(line), flush=True)
 
 
 def main() -> None:

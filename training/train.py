@@ -31,7 +31,7 @@ from torch import nn
 from training.checkpoint import load_state, save_averaged, save_state
 from training.data import Pictures, draw_batch, load_teacher, picture_names, plain_views
 from training.features import COUNT, Lessons, draw_lesson
-from training.finished import begin_image, encode
+from training.finished import begin
 from training.losses import bank_loss, broken_loss, clip_loss, lesson_loss, near_names
 from training.model import TOWERS, ImageTower, Tower, unit
 from training.runtime import Clock, add_arguments, autocast, log, normal, pick_device, reseed, uniform
@@ -201,7 +201,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)  # initial weights only; batches come from `rng`
     model = ImageTower(tower, teacher, picture_names(DATA)).to(device, memory_format=torch.channels_last)
     if args.begin:
-        begin_image(model, args.begin, teacher, encode(args.begin, pictures.texts))
+        begin(model, args.begin, teacher, pictures.texts)
     if args.keep_text:
         model.map.requires_grad_(False)
         model.own.requires_grad_(False)
@@ -327,7 +327,11 @@ def main() -> None:
     parser.add_argument("--tower", choices=TOWERS, default="tiny")
     parser.add_argument("--run", type=Path, help="default: training/runs/TOWER")
     parser.add_argument(
-        "--from", dest="begin", type=Path, metavar="MODEL", help="a new run begins with this finished model"
+        "--from",
+        dest="begin",
+        type=Path,
+        metavar="MODEL",
+        help="a new run begins with this finished model, or run",
     )
     parser.add_argument("--workers", type=int, help="processes: 1 on a GPU; one a core on a CPU, default 2")
     parser.add_argument(
