@@ -501,6 +501,14 @@ def test_random_numbers_follow_from_the_step() -> None:
     assert not torch.equal(first, torch.rand(3, generator=runtime.reseed(rng, 0, 1, 7)))
 
 
+def test_bfloat16_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runtime.bfloat16_pays() in (True, False)
+    for pays, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(runtime, "bfloat16_pays", lambda pays=pays: pays)
+        with runtime.autocast(torch.device("cpu")):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+
+
 def test_a_clock_counts_earlier_calls_and_ends_this_one() -> None:
     clock = runtime.Clock(minutes=2, before=90)
     assert clock.progress() == pytest.approx(0.75, abs=0.01)
