@@ -502,7 +502,12 @@ def test_random_numbers_follow_from_the_step() -> None:
 
 
 def test_bfloat16_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert runtime.bfloat16_pays() in (True, False)
+    before = torch.get_rng_state()
+    for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+        runtime.bfloat16_pays.cache_clear()
+        with mode():
+            assert runtime.bfloat16_pays() in (True, False)
+    assert torch.equal(torch.get_rng_state(), before)
     for pays, dtype in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(runtime, "bfloat16_pays", lambda pays=pays: pays)
         with runtime.autocast(torch.device("cpu")):
