@@ -245,9 +245,15 @@ def draw_batch(pictures: Pictures, count: int, look: Look, rng: torch.Generator)
     layer = warp(layer, theta, look.size, bends(count, look.bend, rng))
     if n_scenes:
         layer[last] = over(warp(layer2, theta2, look.size, bends(n_scenes, look.bend, rng)), layer[last])
-    layer = torch.cat([layer, break_up(layer[: round(count * look.broken_share)], rng)])
-    views = corrupt(composite(layer, backgrounds(len(layer), look.size, rng)), look, rng)
+    views = show(layer, look, rng)
+    if look.broken_share:
+        views = torch.cat([views, show(break_up(layer[: round(count * look.broken_share)], rng), look, rng)])
     return Batch(views, caption, names, thing)
+
+
+def show(layer: torch.Tensor, look: Look, rng: torch.Generator) -> torch.Tensor:
+    """Premultiplied layers (B, 4, S, S) on grounds of their own, corrupted: (B, 3, S, S) in [0, 1]."""
+    return corrupt(composite(layer, backgrounds(len(layer), look.size, rng)), look, rng)
 
 
 def take(

@@ -1,4 +1,4 @@
-"""Begin with the weights of a finished open_clip model, as `training.export` writes it, where its run is no more.
+"""Begin with the weights of a finished open_clip model, as `training.export` writes it, where its run is no more, or of a run.
 
 The image tower and the text tower are in it whole. What stood for the text side while the image tower learnt is not: the
 linear map and the names' own rows are fitted to what the finished text tower says. The optimiser begins anew.
@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from training.checkpoint import part
+from training.checkpoint import averaged, part
 from training.model import ImageTower
 
 WEIGHTS = "open_clip_model.safetensors"
@@ -32,6 +32,14 @@ def encode(folder: Path, texts: list[str]) -> torch.Tensor:
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     batches = [texts[i : i + 256] for i in range(0, len(texts), 256)]
     return torch.cat([clip.encode_text(tokenizer(batch), normalize=True) for batch in batches])
+
+
+def begin(model: ImageTower, folder: Path, teacher: torch.Tensor, texts: list[str]) -> None:
+    """Put a finished model, or the averaged weights of a run of the same tower, such as a mean, into `model`."""
+    if (folder / WEIGHTS).exists():
+        begin_image(model, folder, teacher, encode(folder, texts))
+    else:
+        model.load_state_dict(averaged(folder))
 
 
 @torch.no_grad()

@@ -75,3 +75,8 @@ def broken_loss(
     """
     others = (scale * image @ bank.T).masked_fill(near, float("-inf")).logsumexp(1)
     return F.softplus(scale * (image * text).sum(1) - others).mean()
+
+
+def lesson_loss(guess: torch.Tensor, lesson: torch.Tensor) -> torch.Tensor:
+    """How far unit (B, D) guesses are from what a frozen network saw in the same views, unit (B, D): the mean of 1 - cosine."""
+    return (1 - (guess * lesson).sum(1)).mean()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -14,14 +14,22 @@ from training.data import Look, Split
 IMAGE_SIZE = 64
 # Loader statistics in open_clip's preprocess_cfg; the network sees (x - MEAN) / STD.
 MEAN, STD = 0.5, 0.25
-# Of both text towers. All models together may have 30,000,000 bytes, as float16 (BatchNorm's running statistics too):
-#   tiny    image   5,610,208   text  6,636,802    (49,408 tokens x 64 x 2 are 6,324,224 of the text's)
-#   judge   image   4,720,736   text  6,636,802
-#   VQGAN           5,408,438   in all 29,012,986, and some 60,000 for the names of the tensors in the files' heads.
-# At width 96 a table has 9,486,336, and two of them do not fit beside the rest.
+# Of all text towers. Bytes of the finished models, as float16 (BatchNorm's running statistics too):
+#   tiny           image   5,610,208   text  6,636,802    (49,408 tokens x 64 x 2 are 6,324,224 of the text's)
+#   tiny-80        image   4,720,736   text  6,636,802
+#   judge          image   4,720,736   text  6,636,802
+#   VQGAN                  5,408,438   in all 40,370,524, and some 90,000 for the names of the tensors in the files' heads.
+# At width 96 a table has 9,486,336.
 TEXT_WIDTH = 64
 OWN = 0.1  # what a name's own row counts: Adam's steps are of one size, and the rows begin at nothing
 EMBED = TEXT_WIDTH  # a text tower's last projection spans no more (training/README.md)
+
+
+LESSON = 256  # numbers of what a frozen network sees in a view (training/features.py)
+# How both critics see drawings: the same views but for their size, so that they can be taught from the same lessons.
+CRITIC_LOOK = Look(
+    size=IMAGE_SIZE, extent=(0.7, 1.12), bend=0.07, erase_share=0.0, dye_share=0.5, broken_share=0.33
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,17 @@ TOWERS = {
         seed=0,
         eps=(1.0, 8.0),
         clean_share=0.19,
-        look=Look(size=IMAGE_SIZE, erase_share=0.0, broken_share=0.33),
+        look=CRITIC_LOOK,
+    ),
+    # The second critic, of the judge's network (below) and 80 px: another family, so that what one of them takes for a
+    # thing by mistake the other does not. Attacked and shown what is out of joint as the first is.
+    "tiny-80": Tower(
+        "regnetx_002",
+        "clipart/models/tiny-80",
+        seed=2,
+        eps=(1.0, 8.0),
+        clean_share=0.19,
+        look=replace(CRITIC_LOOK, size=80),
     ),
     # regnetx: ReLU and grouped convolutions, so another family; of those that fit it was the one with the most weights
     # and the most views a second in training on a CPU (measured: 374 a core, cs3darknet_s 284, starnet_s150 258,
@@ -106,7 +124,8 @@ class ImageTower(nn.Module):
 
     `image`: views (B, 3, S, S) in [0, 1] to unit (B, EMBED). `text`: teacher rows (B, 384) to unit (B, EMBED), where `row`
     (B,) says which texts they are, names are moved by what the pictures taught about them: MiniLM puts "cat" and "dog", or
-    "man running" and "woman running", closer together than their drawings are.
+    "man running" and "woman running", closer together than their drawings are. `guess` is for lessons (training/features.py)
+    only, and is not exported.
     """
 
     def __init__(self, tower: Tower, teacher: torch.Tensor, names: torch.Tensor) -> None:
@@ -116,6 +135,7 @@ class ImageTower(nn.Module):
         self.visual = TimmModel(
             v["timm_model_name"], EMBED, v["image_size"], pool=v["timm_pool"], proj=v["timm_proj"]
         )
+        self.guess = nn.Linear(self.visual.trunk.num_features, LESSON)
         self.map = nn.Linear(teacher.shape[1], EMBED, bias=False)
         self.own = nn.Embedding(len(names) + 1, EMBED, padding_idx=0)  # 0: a text that is no name
         nn.init.zeros_(self.own.weight)
@@ -127,6 +147,11 @@ class ImageTower(nn.Module):
 
     def image(self, views: torch.Tensor) -> torch.Tensor:
         return F.normalize(self.visual((views - MEAN) / STD), dim=-1)
+
+    def look(self, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `image` says of views, (B, EMBED), and what the network believes that its teacher sees in them, unit (B, LESSON)."""
+        seen = self.visual.trunk((views - MEAN) / STD)
+        return F.normalize(self.visual.head(seen), dim=-1), F.normalize(self.guess(seen), dim=-1)
 
     def text(self, teacher: torch.Tensor, row: torch.Tensor | None = None) -> torch.Tensor:
         """Centred first: MiniLM's short texts share a large common part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import time
@@ -35,8 +36,32 @@ def pick_device(name: str) -> torch.device:
 
 
 def autocast(device: torch.device) -> AbstractContextManager[None]:
-    """bfloat16 where it is safe, on either device."""
-    return torch.autocast(device.type, torch.bfloat16)
+    """bfloat16 where it is safe: on a GPU, and on a CPU that is faster with it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or bfloat16_pays())
+
+
+@functools.cache
+def bfloat16_pays() -> bool:
+    """Whether this CPU is faster in bfloat16, by one small convolution and one product of matrices, both ways.
+
+    Measured and not read off its name: with instructions for it, it saves a third of a training step (AMD EPYC of family 25,
+    model 17: 324 views a second for 224), without them its products of matrices have taken hundreds of times as long.
+    """
+    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        convolution = torch.nn.Conv2d(64, 64, 3, padding=1)
+        maps, table = torch.randn(8, 64, 16, 16), torch.randn(256, 256, requires_grad=True)
+
+        def seconds(enabled: bool) -> float:
+            start = time.process_time()
+            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+                out = convolution(maps).float().sum() + (table @ table).float().sum()
+            out.backward()
+            return time.process_time() - start
+
+        for enabled in (False, True):
+            seconds(enabled)  # the first time plans are made
+        plain, half = (min(seconds(enabled) for _ in range(3)) for enabled in (False, True))
+    return half < plain
 
 
 def reseed(rng: torch.Generator, *key: int) -> torch.Generator:

