@@ -18,7 +18,7 @@ from clipart.loop import go_on, iterate
 from clipart.process.gradient import GradientProcess, low_pass, rate_at
 from clipart.recipe import Recipe, make_recipe
 from clipart.rng import Streams
-from clipart.session import Session
+from clipart.session import Session, StateError
 from clipart.starts import _try, choose_start
 
 Settings = dict[str, object]
@@ -305,3 +305,16 @@ def test_what_cannot_run_says_so_before_the_first_step(
 ) -> None:
     with pytest.raises(error, match=says):
         next(iterate(make_recipe(settings | changes)))
+
+
+@pytest.mark.parametrize("name", ["exp_avg", "step"])
+def test_a_state_with_slots_of_another_shape_is_refused(settings: Settings, name: str) -> None:
+    recipe = make_recipe(settings | {"optimizer": "adam", "canvas": "plain"})
+    session = Session(recipe)
+    *_, _ = go_on(session)
+    saved = session.state()
+    assert Session.restore(dict(saved), recipe).step == 6
+    with pytest.raises(StateError, match=f"optimizer/0/{name} has the shape"):
+        Session.restore(saved | {f"process/optimizer/0/{name}": torch.zeros(2, 2)}, recipe)
+    with pytest.raises(StateError):
+        Session.restore(saved | {"process/optimizer/9/exp_avg": torch.zeros(2, 2)}, recipe)

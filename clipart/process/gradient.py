@@ -149,10 +149,23 @@ class GradientProcess(Process):
         for name, value in branch(tensors, "optimizer").items():
             index, slot = name.split("/")
             slots.setdefault(int(index), {})[slot] = value
+        self._require_slots(slots)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.retries = int(tensors["retries"])
         self._keep()
+
+    def _require_slots(self, slots: dict[int, dict[str, Tensor]]) -> None:
+        """Check that what an optimiser remembers is of the parameters' shapes; torch finds out a step later.
+
+        Raises:
+            ValueError: it is not.
+        """
+        parameters = list(self.canvas.parameters())
+        for index, slot in slots.items():
+            for name, value in slot.items():
+                if value.ndim > 0 and value.shape != parameters[index].shape:
+                    raise ValueError(f"optimizer/{index}/{name} has the shape {tuple(value.shape)}")
 
     def _normalise(self) -> None:
         # The scale of a CLIP's gradient means nothing; to unit RMS, lr is the change of colour it makes.
