@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import torch
 from torch import Tensor
 
 from clipart.canvas.base import Canvas
+from clipart.canvas.start import fresh_ground
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
 from clipart.recipe import Recipe
@@ -75,6 +77,25 @@ class Process(ABC):
     @abstractmethod
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Put a process that `build` made for the same settings into a state taken by `state`."""
+
+
+class Trying(Process):
+    """A process that tries pictures and asks for no gradient; randomness comes from `generator`."""
+
+    def __init__(self, canvas: Canvas, generator: torch.Generator) -> None:
+        self.canvas, self._generator = canvas, generator
+
+    @torch.no_grad()
+    def image(self) -> Tensor:
+        """Return the canvas's image, (1, 3, height, width), without a graph."""
+        shown: Tensor = self.canvas()
+        return shown
+
+    @torch.no_grad()
+    def move(self, settings: Recipe) -> None:
+        """Let the canvas show what the camera of `settings` sees one step later."""
+        fresh = fresh_ground(settings, *self.canvas.size, self._generator)
+        self.canvas.move(self.image().clamp(0, 1), settings, fresh)
 
 
 def branch(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -14,11 +14,10 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from clipart.canvas.base import Canvas
-from clipart.canvas.start import fresh_ground
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
 from clipart.errors import UsageError
-from clipart.process.base import Process, Step, branch
+from clipart.process.base import Process, Step, Trying, branch
 from clipart.recipe import Recipe
 from clipart.rng import Streams
 
@@ -27,7 +26,7 @@ MOST = 20_000  # numbers of a canvas that can be evolved
 _SPREAD = 3.0  # standard deviation of the first generation, in learning rates
 
 
-class EvolveProcess(Process):
+class EvolveProcess(Trying):
     """Samples a generation around a mean, scores it in one batch, and moves the mean and the spread.
 
     The canvas shows the mean. Which steps are large is what the method learns, so `lr` sets the spread of the
@@ -43,7 +42,7 @@ class EvolveProcess(Process):
     """
 
     def __init__(self, canvas: Canvas, settings: Recipe, streams: Streams) -> None:
-        self.canvas, self._generator = canvas, streams.evolve
+        super().__init__(canvas, streams.evolve)
         start = parameters_to_vector(canvas.parameters()).detach().double().cpu().numpy()
         if len(start) > MOST:
             raise UsageError(
@@ -73,16 +72,9 @@ class EvolveProcess(Process):
         return Step({"worst": max(losses), "total": min(losses)}, spread)
 
     @torch.no_grad()
-    def image(self) -> Tensor:
-        """Return the canvas's image, (1, 3, height, width)."""
-        shown: Tensor = self.canvas()
-        return shown
-
-    @torch.no_grad()
     def move(self, settings: Recipe) -> None:
         """Let the canvas show what the camera of `settings` sees one step later; the spread stays."""
-        fresh = fresh_ground(settings, *self.canvas.size, self._generator)
-        self.canvas.move(self.image().clamp(0, 1), settings, fresh)
+        super().move(settings)
         mean = parameters_to_vector(self.canvas.parameters()).double().cpu().numpy()
         self._cma.__setstate__(self._cma.__getstate__() | {"_mean": mean})
 

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from clipart.canvas.base import Canvas
-from clipart.canvas.start import fresh_ground
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
-from clipart.process.base import Process, Step, branch
+from clipart.process.base import Process, Step, Trying, branch
 from clipart.process.gradient import rate_at
 from clipart.recipe import Recipe
 from clipart.rng import Streams
@@ -30,7 +29,7 @@ _REACH = 4.0  # size of a change at factor 1, in learning rates
 _DAB = (0.06, 0.6)  # standard deviation of a dab of colour, part of the grid's short side
 
 
-class MutateProcess(Process):
+class MutateProcess(Trying):
     """Tries `mutants` random changes of the canvas in a step, and keeps the best if it beats what there was.
 
     A change is a dab of colour on one grid of pixels, or other numbers for one to three rows of a table, such
@@ -43,7 +42,7 @@ class MutateProcess(Process):
     """
 
     def __init__(self, canvas: Canvas, streams: Streams) -> None:
-        self.canvas, self._generator = canvas, streams.evolve
+        super().__init__(canvas, streams.evolve)
         self.factor = torch.tensor(1.0)
 
     @classmethod
@@ -73,18 +72,6 @@ class MutateProcess(Process):
         self._put(family[best])
         self.canvas.project(step / settings.steps)
         return Step({"kept": float(best > 0), "total": losses[best]}, rate)
-
-    @torch.no_grad()
-    def image(self) -> Tensor:
-        """Return the canvas's image, (1, 3, height, width)."""
-        shown: Tensor = self.canvas()
-        return shown
-
-    @torch.no_grad()
-    def move(self, settings: Recipe) -> None:
-        """Let the canvas show what the camera of `settings` sees one step later."""
-        fresh = fresh_ground(settings, *self.canvas.size, self._generator)
-        self.canvas.move(self.image().clamp(0, 1), settings, fresh)
 
     def state(self) -> dict[str, Tensor]:
         """Return the canvas's state and the size of the changes."""
