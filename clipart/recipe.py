@@ -140,7 +140,7 @@ class Recipe(_Schema):
     )
     grain: float = knob(0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1)
     finish: Chain | None = knob(
-        None, "Picture", "finish steps, joined by commas, or none; default: the canvas's", joined=True
+        None, "Picture", "steps after the last, by commas, or none (default clean)", joined=True
     )
     upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
