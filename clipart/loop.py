@@ -33,8 +33,7 @@ def go_on(
     """Take `session` from where it is to its end, yielding it as it is and after every step.
 
     `stop_now` is asked after every step; `trying` is told which start is tried, and of how many, where there
-    are several. Between two steps the session's state may be saved, and torch's own
-    settings are as they were.
+    are several. Between two steps the session's state may be saved; torch's own settings are as they were.
     """
     return stepping(_steps(session, stop_now, trying))
 

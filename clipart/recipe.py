@@ -310,6 +310,11 @@ class Recipe(_Schema):
         return parse(self.prompt, no=self.no)
 
     @property
+    def canvases(self) -> tuple[str, ...]:
+        """The names of all canvases that the run has, each once, its own first."""
+        return tuple(dict.fromkeys([self.canvas, *(stage.canvas for stage in self.stages if stage.canvas)]))
+
+    @property
     def chain(self) -> tuple[str, ...]:
         """The finish steps with `upscale` as the last of them."""
         return (*(self.finish or ()), *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))

@@ -25,7 +25,7 @@ from clipart.errors import ClipartError
 from clipart.iterates import Check
 from clipart.layout import lay_out, require_room
 from clipart.memory import require_memory
-from clipart.models.needed import load_needed
+from clipart.models.needed import load_needed, needed_by
 from clipart.process import PROCESSES
 from clipart.process.base import Process, Step, branch
 from clipart.recipe import Recipe, Stage
@@ -73,8 +73,7 @@ class Session:
         """Return the session of `recipe` in the state `saved`, which another's `state` returned.
 
         `before` is the recipe of that other, where `recipe` has more steps. The picture that `init` names is
-        not
-        read again: what became of it is in the state.
+        not read again: what became of it is in the state.
 
         Raises:
             StateError: the tensors are not those of such a session.
@@ -103,9 +102,7 @@ class Session:
 
     def _load_models(self) -> None:
         recipe = self.recipe
-        canvases = {recipe.canvas, *(stage.canvas for stage in recipe.stages if stage.canvas)}
-        needed = sorted({name for canvas in canvases for name in CANVASES[canvas].needs})
-        self.models = {name: load_needed(name, recipe, self.device) for name in needed}
+        self.models = {name: load_needed(name, recipe, self.device) for name in needed_by(recipe)}
         clips: dict[str, Clip] = {}
 
         def clip(name: str) -> Clip:

@@ -7,7 +7,7 @@ one, those that follow from it are settled anew (`reopen`), and those that someb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from clipart.errors import UsageError
 from clipart.keeping import pull
 from clipart.layout import cells, lay_out
 from clipart.models import registry, source
-from clipart.models.needed import LOADERS
+from clipart.models.needed import LOADERS, needed_by
 from clipart.process import PROCESSES
 from clipart.recipe import Recipe, Stage, make_recipe
 from clipart.rng import draw_seed
@@ -67,7 +67,7 @@ def _needed(name: str) -> Open:
     """Return the setting that names the model `name`, which is open where a canvas needs that model."""
 
     def value(recipe: Recipe) -> str | None:
-        return registry.default(name) if any(name in CANVASES[n].needs for n in _canvases(recipe)) else None
+        return registry.default(name) if name in needed_by(recipe) else None
 
     return Open(("canvas", "stages"), value)
 
@@ -140,15 +140,10 @@ def _settle_stage(given: Recipe, recipe: Recipe, stage: Stage) -> Stage:
     return stage.model_copy(update={**found, "left": tuple(dict.fromkeys(left))})
 
 
-def _canvases(recipe: Recipe) -> Iterator[str]:
-    yield recipe.canvas
-    yield from (stage.canvas for stage in recipe.stages if stage.canvas is not None)
-
-
 def _own_settings(recipe: Recipe) -> dict[str, Any]:
     """Return the settings of their own that the parts of `recipe` have, with their defaults."""
     found: dict[str, Any] = {}
-    for canvas in _canvases(recipe):
+    for canvas in recipe.canvases:
         found |= CANVASES[canvas].extras
     for process in (recipe.process, *(stage.process for stage in recipe.stages if stage.process is not None)):
         found |= PROCESSES[process].extras

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipart.canvas import CANVASES
 from clipart.errors import ClipartError
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ def _vqgan_file(recipe: Recipe) -> Path:
 
 LOADERS: dict[str, Callable[[Recipe, torch.device], Any]] = {"vqgan": _load_vqgan}
 FILES: dict[str, Callable[[Recipe], Path]] = {"vqgan": _vqgan_file}
+
+
+def needed_by(recipe: Recipe) -> list[str]:
+    """Return the names of the models that the canvases of `recipe` need, each once."""
+    return sorted({name for canvas in recipe.canvases for name in CANVASES[canvas].needs})
 
 
 def load_needed(name: str, recipe: Recipe, device: torch.device) -> Any:

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from clipart import limits
-from clipart.canvas import CANVASES
 from clipart.errors import UsageError
-from clipart.models.needed import FILES
+from clipart.models.needed import FILES, needed_by
 from clipart.models.spec import ModelSpec, read_critic
 from clipart.presets import load_recipe
 from clipart.recipe import Recipe, make_recipe
@@ -90,8 +89,7 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
     for name in dict.fromkeys([*(spec.name for spec in recipe.clip), str(recipe.judge)]):
         source = find_source(name)
         hashes[name] = source.digest or sha256(source.weights)
-    canvases = dict.fromkeys([recipe.canvas, *(stage.canvas for stage in recipe.stages if stage.canvas)])
-    for need in dict.fromkeys(name for canvas in canvases for name in CANVASES[canvas].needs):
+    for need in needed_by(recipe):
         path = FILES[need](recipe)
         hashes[f"{need} {path.name}"] = sha256(path)
     return hashes

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from clipart.errors import ClipartError, UsageError
 from clipart.record.encoders import FORMATS, encode
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 EASE = 1.6  # of the motion's time u in [0, 1], the film is at step u ** EASE of the run
 MAX_SIDE = 4096
-Format = Literal["mp4", "webm", "gif", "apng", "webp"]
 
 
 @dataclass(frozen=True)
