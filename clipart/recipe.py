@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from clipart import limits
-from clipart.errors import UsageError
 from clipart.fields import (
     CanvasName,
     Chain,
@@ -47,44 +43,19 @@ from clipart.fields import (
     knob,
     listed,
     refusing,
-    require_allowed,
 )
 from clipart.finish.chain import enlargement
-from clipart.keeping import as_recorded, keeping
+from clipart.keeping import keeping
 from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
-from clipart.refusal import explained
 from clipart.rng import MAX_SEED
-from clipart.values import require_few, sized
+from clipart.schema import Schema
+from clipart.values import sized
 
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
 
 
-class _Schema(BaseModel):
-    """Values that are checked when they are given; what is wrong with them is a `UsageError`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
-
-    @field_validator("*")
-    @classmethod
-    def _texts_are_allowed(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.field_name not in ("prompt", "no"):  # `parse` points at the character in these
-            require_allowed(value)
-        return value
-
-    if not TYPE_CHECKING:  # or a type checker would no longer know the settings by name
-
-        def __init__(self, /, **values: Any) -> None:
-            require_few(values)
-            try:
-                super().__init__(**as_recorded(sized(values)))
-            except ValidationError as error:
-                raise UsageError(explained(error, type(self), {"stages": Stage})) from None
-
-        __init__.__pydantic_base_init__ = True  # values within values are made as pydantic makes them
-
-
-class Stage(_Schema):
+class Stage(Schema):
     """A stretch of the run with settings of its own; whatever is not set stays as the recipe has it."""
 
     name: str = Field(min_length=1, max_length=40, description="what the stage is called")
@@ -107,7 +78,7 @@ class Stage(_Schema):
     margin: float | None = None
 
 
-class Recipe(_Schema):
+class Recipe(Schema):
     """Everything that decides a picture. Frozen; unknown keys are refused.
 
     `size` may be given in place of `width` and `height`: 512, (512, 384) or "512x384".
@@ -115,6 +86,8 @@ class Recipe(_Schema):
     notes in `left` that nobody chose it. A resolved recipe on one machine, one set of versions and one thread
     count gives one picture.
     """
+
+    inner: ClassVar[dict[str, type[Schema]]] = {"stages": Stage}
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
     no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED)
@@ -301,7 +274,10 @@ class Recipe(_Schema):
     @model_validator(mode="after")
     def _stages_are_in_range(self) -> Self:
         for stage in self.stages:
-            Recipe.model_validate(self.model_dump(exclude={"stages"}) | _overrides(stage))
+            # not by `model_validate`: pydantic adds what is wrong here to what is wrong elsewhere
+            Recipe.__pydantic_validator__.validate_python(
+                self.model_dump(exclude={"stages"}) | _overrides(stage)
+            )
         return self
 
     @cached_property

@@ -18,7 +18,9 @@ _MESSAGE = 1000  # characters of a mistake
 def explained(error: ValidationError, schema: type[BaseModel], inner: Mapping[str, type[BaseModel]]) -> str:
     """Return what `error` says of values of `schema`, a line each; `inner` are schemas of fields by name."""
     issues: list[dict[str, Any]] = [dict(issue) for issue in error.errors(include_url=False)]
-    items = {issue["loc"][:-1] for issue in issues}  # a list with a bad item is not also too short
+    items = {
+        issue["loc"][:-1] for issue in issues if issue["loc"]
+    }  # a list with a bad item is not also too short
     issues = [each for each in issues if each["loc"] not in items]
     lines = [_explain(each, schema, inner) for each in issues[: limits.MISTAKES]]
     if len(issues) > len(lines):

@@ -30,6 +30,7 @@ class Hub:
         delay: seconds before a transfer begins.
         packed: what transfers say of how they are packed, nothing if empty.
         drip: seconds between two bytes of a transfer, 0 for all at once.
+        drip_head: the same, of the head of every answer.
         log: what was asked for: method, path, range.
     """
 
@@ -41,6 +42,7 @@ class Hub:
     delay: float = 0.0
     packed: str = ""
     drip: float = 0.0
+    drip_head: float = 0.0
     log: list[tuple[str, str, str]] = field(default_factory=list)
     url: str = ""
     port: int = 0
@@ -141,6 +143,13 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in about.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
+        if self.hub.drip_head:
+            with suppress(OSError):  # the client has had enough
+                for number in range(500):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: "[number : number + 1] or b"x")
+                    time.sleep(self.hub.drip_head)
+            self.close_connection = True
+            return
         self.end_headers()
         if self.command == "GET" and self.hub.drip and self.path.startswith("/cdn/"):
             with suppress(OSError):  # the client has had enough

@@ -19,7 +19,7 @@ FLOORS = [
     {"rng", "prompt", "prompt_error", "device", "surroundings", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
     {"finish"},
-    {"recipe", "knobs", "fields", "settle", "settings", "keeping", "refusal", "values", "models"},
+    {"recipe", "knobs", "fields", "settle", "settings", "keeping", "refusal", "values", "schema", "models"},
     {"canvas"},
     {"critic"},
     {"process"},

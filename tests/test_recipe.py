@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import pytest
-from pydantic import ValidationError
 
 from clipart.errors import UsageError
 from clipart.knobs import knobs
@@ -45,8 +47,27 @@ def test_a_stage_out_of_range_is_refused() -> None:
 
 def test_recipe_is_frozen() -> None:
     recipe = Recipe(prompt="apple")
-    with pytest.raises(ValidationError):
+    with pytest.raises(UsageError, match=r"recipe.with_\(steps=...\)"):
         recipe.steps = 3  # type: ignore[misc]
+    with pytest.raises(UsageError, match="cannot be deleted"):
+        del recipe.steps
+    assert recipe.steps == 500
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: Recipe.model_validate({"prompt": "apple", "steps": "many"}), "steps = 'many'"),
+        (lambda: Recipe.model_validate({"prompt": "apple", "stpes": 3}), "Did you mean 'steps'"),
+        (lambda: Recipe.model_validate(3), "recipe = 3"),
+        (lambda: Recipe.model_validate_json('{"prompt": "apple", "steps": -1}'), "steps = -1"),
+        (lambda: Recipe.model_validate_json('{"prom'), "recipe = "),
+        (lambda: Recipe.model_validate_strings({"prompt": "apple", "steps": "x"}), "steps = 'x'"),
+    ],
+)
+def test_pydantic_s_own_ways_in_refuse_in_our_words(make: Callable[[], Recipe], names: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(names)):
+        make()
 
 
 @pytest.mark.parametrize(

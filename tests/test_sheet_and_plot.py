@@ -96,6 +96,14 @@ def test_sheet_on_the_command_line(
     assert capsys.readouterr().out == "sheet.png\n"
     with Image.open(tmp_path / "sheet.png") as page:
         assert page.width == 2 * (32 + GAP) + GAP
+    before = (tmp_path / "sheet.png").read_bytes()
+    assert main(["sheet", *names]) == 2
+    assert "sheet.png is there" in capsys.readouterr().err
+    assert (tmp_path / "sheet.png").read_bytes() == before
+    assert main(["sheet", *names, "--size", "16", "--force"]) == 0
+    capsys.readouterr()
+    assert (tmp_path / "sheet.png").read_bytes() != before
+    (tmp_path / "sheet.png").unlink()
     for args, says in [
         (["missing"], "there is no picture there"),
         ([str(tmp_path)], "there is no picture in it"),

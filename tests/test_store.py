@@ -177,6 +177,16 @@ def test_an_answer_without_bounds_is_given_up(
     assert blobs(entry) == []
 
 
+def test_an_answer_whose_head_trickles_in_is_given_up(
+    hub: Hub, entry: registry.Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipart.models.hub.HEAD", 0.3)
+    hub.drip_head = 0.02
+    with pytest.raises(ModelError, match="did not answer within 0 seconds; given up"):
+        fetch.pull(entry)
+    assert blobs(entry) == []
+
+
 def test_what_is_announced_is_what_is_asked(hub: Hub, entry: registry.Entry) -> None:
     plans: list[fetch.Plan] = []
     fetch.pull(entry, fetch.Watch(plans.append))

@@ -11,10 +11,12 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +25,9 @@ from clipart.errors import ModelError
 MOST_SECONDS = 86_400  # of a timeout
 MOST_ANSWER = 8_000_000  # bytes of an answer that is no file
 WINDOW, LEAST_RATE = 20.0, 1000  # an answer that for so many seconds brings fewer bytes a second is given up
+HEAD = (
+    60.0  # seconds after which an answer is given up whose head is not here; of one read at once, all of it
+)
 _most: ContextVar[int | None] = ContextVar("most", default=None)
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
 _SECRET = re.compile(r"//[^/@]*@")  # name and password in a URL
@@ -149,11 +154,42 @@ def bounded(most: int = MOST_ANSWER) -> Iterator[None]:
         hooks["request"].append(_ask_unpacked)
         hooks["response"].append(_bound)
         session.event_hooks = hooks
+        session.send = _in_time(session.send)
     before = _most.set(most)
     try:
         yield
     finally:
         _most.reset(before)
+
+
+def _in_time(send: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `send` of a client, given up after `HEAD` seconds: the client's limit is for one read."""
+
+    def timed(request: Any, **options: Any) -> Any:
+        """Send `request` in a thread of its own and wait for the answer."""
+        if _most.get() is None:  # a request of another part of this program
+            return send(request, **options)
+        answer: Future[Any] = Future()
+        context = copy_context()
+
+        def ask() -> None:
+            try:
+                answer.set_result(context.run(send, request, **options))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        Thread(target=ask, daemon=True).start()
+        if not wait([answer], HEAD).done:
+            answer.add_done_callback(_close)
+            raise ModelError(f"{request.url.host} did not answer within {HEAD:.0f} seconds; given up.")
+        return answer.result()
+
+    return timed
+
+
+def _close(answer: Future[Any]) -> None:
+    if answer.exception() is None:
+        answer.result().close()
 
 
 def _ask_unpacked(request: Any) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clipart.cli import main
 from clipart.cli.commands.video import FILM
 from clipart.errors import UsageError
 from clipart.record.render import Film
@@ -26,3 +28,15 @@ def test_the_default_and_the_range_in_the_help_are_those_of_the_film(field: Any)
             assert getattr(Film(**{field.name: bound}), field.name) == bound
             with pytest.raises(UsageError):
                 Film(**{field.name: bound + step})
+
+
+def test_a_caption_of_letters_that_no_font_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("clipart.cli.commands.video.film_of", lambda *_, **__: 1)
+    for name, says in {"\U00012000.mkv": "are boxes", "apple.mkv": ""}.items():
+        (tmp_path / name).touch()
+        assert main(["video", str(tmp_path / name), "--caption"]) == 0
+        err = capsys.readouterr().err
+        assert says in err
+        assert says or "boxes" not in err

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from clipart.cli.fonts import warn_of_boxes
 from clipart.cli.options import Force, Json, NoColor, Quiet, option
 from clipart.cli.overwrite import mind_the_file
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
-FONTS = "On Debian and Ubuntu: apt install fonts-noto-cjk fonts-symbola"
 Runs = Annotated[
     list[Path],
     typer.Argument(metavar="RUN...", help="folders of runs, or pictures", show_default=False),
@@ -40,14 +40,14 @@ def sheet(
 
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
     path = output or Path("sheet.png")
-    mind_the_file(sink, output, force)
+    mind_the_file(sink, path, force)
     with_picture = [run for run in runs if _may_have_a_picture(run)]
     if with_picture:
         for run in runs:
             if run not in with_picture:
                 sink.note(f"{run}: no picture{' in it' if run.is_dir() else ''}; left out")
     if not make_sheet(with_picture or runs, path, size, columns):
-        sink.warn(f"some letters of the captions are boxes: no font here has them. {FONTS}")
+        warn_of_boxes(sink)
     sink.event("sheet", path=path, pictures=len(with_picture))
     sink.file(path)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from clipart.cli.fonts import warn_of_boxes
 from clipart.cli.options import Force, Json, NoColor, NoMetadata, Quiet, folder_of_run, own, takes
 from clipart.cli.overwrite import mind_the_file
 from clipart.errors import ClipartError, UsageError
@@ -58,6 +59,7 @@ FILM: dict[str, Any] = {
 )
 def video(context: typer.Context, run: Path, output: Path | None, **given: Any) -> None:
     """Make a film from the recorded steps of a run, without running it again."""
+    from clipart.record.caption import lacking
     from clipart.record.render import Film
 
     sink = context.obj.choose(json=given["json"], quiet=given["quiet"], no_color=given["no_color"])
@@ -68,7 +70,11 @@ def video(context: typer.Context, run: Path, output: Path | None, **given: Any) 
     film = Film(**typed)
     path = place_of(run, output, given["format"])
     mind_the_file(sink, output or (None if run.is_dir() else path), given["force"])
-    frames = film_of(run, path, film, caption=given["caption"], with_recipe=not given["no_metadata"])
+    if given["caption"]:
+        film = replace(film, caption=_words(run))
+    frames = film_of(run, path, film, with_recipe=not given["no_metadata"])
+    if lacking([film.caption]):
+        warn_of_boxes(sink)
     sink.event("video", path=path, frames=frames, fps=film.fps)
     sink.file(path)
 
@@ -90,7 +96,7 @@ def place_of(run: Path, output: Path | None, kind: str | None) -> Path:
     return run / name if run.is_dir() else run.with_name(name)
 
 
-def film_of(run: Path, path: Path, film: Film, caption: bool, with_recipe: bool) -> int:
+def film_of(run: Path, path: Path, film: Film, with_recipe: bool) -> int:
     """Render the trajectory of `run` to `path` and return the count of frames.
 
     The film ends on the finished picture, and carries the recipe if that picture does.
@@ -110,8 +116,6 @@ def film_of(run: Path, path: Path, film: Film, caption: bool, with_recipe: bool)
     source = run / PICTURE if run.is_dir() else run
     has_picture = run.is_dir() and Folder(run).has(source.name)
     origin = _origin(source)
-    if caption:
-        film = replace(film, caption=_words(run, origin))
     last = _picture(source) if has_picture else None
     return render(trajectory, path, film, last, tags(origin) if origin and with_recipe else {})
 
@@ -125,8 +129,9 @@ def _origin(path: Path) -> Origin | None:
         return None
 
 
-def _words(run: Path, origin: Origin | None) -> str:
-    origin = origin or (_origin(run) if run.is_dir() else None)
+def _words(run: Path) -> str:
+    """Return the line below the film of `run`: its prompt, or the name of a film that does not say it."""
+    origin = _origin(run / PICTURE if run.is_dir() else run) or (_origin(run) if run.is_dir() else None)
     return origin.recipe.prompt if origin else run.stem
 
 
