@@ -9,7 +9,10 @@ from clipart.cli.progress import percent, shorten
 from clipart.errors import shell_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clipart.iterates import Reading
+    from clipart.prompt import Prompt
     from clipart.runs import Result
 
 UNSURE = 0.1  # a match below which the judge does not know the thing
@@ -39,10 +42,33 @@ def _instead(result: Result, reading: Reading) -> str:
     words = embedded.everyday_words()
     thing, count = _thing(reading.text, words)
     if not thing:
+        if hint := strange(
+            result.recipe.parts, [spec.name for spec in result.recipe.clip], only=reading.text
+        ):
+            return f", or another word: {hint}"
         text = shorten(reading.text)
-        return f", or another word: {text!r} has none of the {len(words):,} everyday words that it knows"
+        return f", or another word: {text!r} has none of the {len(words):,} everyday words that it draws best"
     prompt = " ".join([f"{thing}::"] * count) if count > 1 else thing
     return f", or {shell_word(prompt)}" if prompt != reading.text else ", or --until 80% with more --steps"
+
+
+def strange(prompt: Prompt, clips: Sequence[str], only: str = "") -> str:
+    """Return which words of `prompt` none of the embedded `clips` has met, and what is spelt like them.
+
+    `only` is the text of the one part that is looked at; empty where all words are known.
+    """
+    from clipart.critic.vocabulary import near_words, unknown_words
+
+    texts = [part.text for part in prompt.parts if part.weight > 0 and only in ("", part.text)]
+    of_each = [unknown_words(clip, " ".join(texts)) for clip in clips]
+    words = [word for word in of_each[0] if all(word in words for words in of_each)] if of_each else []
+    if not words:
+        return ""
+    named = ", ".join(repr(shorten(word)) for word in words[:MOST_NAMED])
+    more = f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
+    near = [each for word in words[:MOST_NAMED] for each in near_words(word)][:MOST_NAMED]
+    spelt = f"; spelt alike: {', '.join(near)}" if near else ""
+    return f"the embedded CLIP has not met {named}{more} (it knows English words){spelt}"
 
 
 def _thing(text: str, known: list[str]) -> tuple[str, int]:

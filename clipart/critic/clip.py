@@ -163,6 +163,15 @@ def tokens(name: str, text: str) -> tuple[list[str], int]:
     return pieces, int(tokenizer.context_length) - 2
 
 
+def token_numbers(name: str, text: str) -> list[int]:
+    """Return the numbers of the tokens of `text`, rows of the embedding table of the CLIP called `name`.
+
+    Raises:
+        ModelError: as `tokens`.
+    """
+    return list(_tokenizer(find_tokenizer(name)).encode(text))
+
+
 @cache
 def _tokenizer(location: str) -> Any:
     open_clip = hub.open_clip()

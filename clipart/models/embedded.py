@@ -40,3 +40,8 @@ def weights(name: str) -> Path:
 def everyday_words() -> list[str]:
     """Return the shipped list of everyday words, against which the judge weighs a text."""
     return (_HERE / "words.txt").read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def split_words() -> list[str]:
+    """Return the words of the training captions that CLIP's tokeniser splits (`training/met.py`)."""
+    return (_HERE / "met.txt").read_text(encoding="utf-8").split("\n")[:-1]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipart.cli.advice import strange
 from clipart.cli.habits import habits
 from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
@@ -40,6 +41,8 @@ def parse(
     prompt = one_prompt(words, "clipart parse")
     show_prompt(sink, prompts.parse(prompt, no=no or ()), clip)
     for hint in habits(prompt):
+        sink.note(hint)
+    if hint := strange(prompts.parse(prompt, no=no or ()), [clip]):
         sink.note(hint)
 
 
