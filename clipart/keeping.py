@@ -43,5 +43,5 @@ def keeping(settings: Recipe) -> Recipe:
     A camera leaves the picture behind, so nothing pulls back to it; but the paper must not wipe it away.
     """
     left = max(_LEAST_RATE, 1 - settings.init_strength)
-    names = ("ink", "margin", "saturation") if settings.moves else ("lr", "saturation")
+    names = ("ink", "saturation") if settings.moves else ("lr", "saturation")
     return settings.model_copy(update={name: left * getattr(settings, name) for name in names})

@@ -247,7 +247,12 @@ class Recipe(Schema):
         0.06, "Regularisers", "weight against colours other than the paper's", "weight", ge=0, le=1000
     )
     margin: float = knob(
-        6.0, "Regularisers", "weight against drawing near the edge of a place", "weight", ge=0, le=1000
+        6.0,
+        "Regularisers",
+        "weight against drawing near the edge of a place; 0 under a camera",
+        "weight",
+        ge=0,
+        le=1000,
     )
     keep: float | None = knob(
         None,
@@ -335,10 +340,13 @@ class Recipe(Schema):
     def at(self, step: int) -> Recipe:
         """Return the settings in force at `step` (1 to `steps`): the recipe with its stage laid over it.
 
-        Where a picture is kept they are those that keep it (`clipart.keeping`).
+        Where a picture is kept they are those that keep it (`clipart.keeping`). Under a moving camera the
+        edge has no price: everything crosses it, and a price would leave the paper empty.
         """
         stage = self.stage_at(step)
         settings = self if stage is None else self.model_copy(update=_overrides(stage))
+        if self.moves:
+            settings = settings.model_copy(update={"margin": 0.0})
         return keeping(settings) if settings.keep and settings.picture is not None else settings
 
     def stage_at(self, step: int) -> Stage | None:

@@ -97,7 +97,7 @@ def test_shapes_move_as_the_picture_of_them_would(camera: dict[str, float]) -> N
 def test_a_run_with_a_camera_moves_and_repeats(settings: dict[str, object]) -> None:
     still, one, same = (
         [it.image for it in iterate(make_recipe(settings | camera))]
-        for camera in ({}, {"zoom": 1.2}, {"zoom": 1.2})
+        for camera in ({"margin": 0.0}, {"zoom": 1.2}, {"zoom": 1.2})
     )
     assert torch.equal(one[-1], same[-1])
     assert torch.equal(one[1], still[1])  # it moves between steps, so not before the first
@@ -162,3 +162,10 @@ def test_the_rate_stays_up_under_a_camera() -> None:
     assert rate_at(still, 100) < 0.01 * still.lr
     assert rate_at(moving, 100) == pytest.approx(0.6 * moving.lr)
     assert rate_at(still, 10) == rate_at(moving, 10)
+
+
+def test_the_edge_has_no_price_under_a_camera(settings: dict[str, object]) -> None:
+    still = make_recipe(settings | {"margin": 6.0})
+    assert still.at(1).margin == 6
+    for move in ({"zoom": 1.02}, {"pan_x": 1.0}, {"spin": 2.0}):
+        assert make_recipe(settings | {"margin": 6.0} | move).at(1).margin == 0
