@@ -9,7 +9,7 @@ from clipart.canvas import CANVASES
 from clipart.errors import ResourceError
 from clipart.recipe import Recipe
 
-BASE = 800 * 1024**2  # bytes of torch and the embedded models
+BASE = 1000 * 1024**2  # bytes of torch and the embedded models
 PICTURE = 100  # bytes for each pixel of the picture: what is shown, and its way through the finish
 _SURE = 2 * 1024**3  # bytes that are never refused: there the estimate says little
 _GB = 1e9

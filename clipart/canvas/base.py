@@ -67,7 +67,7 @@ class Canvas(nn.Module, ABC):
     @classmethod
     def bytes_a_pixel(cls, settings: Recipe) -> int:
         """Return about how many bytes of memory a step needs for each pixel of the canvas."""
-        return 240
+        return 360
 
     @property
     def size(self) -> tuple[int, int]:

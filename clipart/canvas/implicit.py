@@ -58,6 +58,11 @@ class ImplicitCanvas(Canvas):
         """Return a network that shows `start`, with weights from `generator`."""
         return cls(start, generator=generator)
 
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel that the network paints."""
+        return 6400
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""
         return self.start + self._colours(*self.size)

@@ -72,6 +72,11 @@ class PaletteCanvas(Canvas):
         """Return the short side of the grid in cells; between them the choice of colours is interpolated."""
         return min(_CELLS, settings.width, settings.height)
 
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel."""
+        return 180
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width): everywhere a mixture of the colours."""
         return self._mixed(self._smooth(*self.size))

@@ -84,7 +84,7 @@ class ShapesCanvas(Canvas):
     @classmethod
     def bytes_a_pixel(cls, settings: Recipe) -> int:
         """Return about how many bytes of memory a step needs for each pixel, with a layer for each shape."""
-        return 100 + 150 * settings.shapes
+        return 176 * settings.shapes
 
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""

@@ -78,6 +78,11 @@ class StrokesCanvas(Canvas):
             start = paper_colour(settings).to(start).expand_as(start)
         return cls(start, generator=generator, count=settings.strokes)
 
+    @classmethod
+    def bytes_a_pixel(cls, settings: Recipe) -> int:
+        """Return about how many bytes of memory a step needs for each pixel, with a layer for each stroke."""
+        return 120 * settings.strokes
+
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width)."""
         return self._paint(self.start)
