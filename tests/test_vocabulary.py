@@ -21,6 +21,7 @@ from clipart.prompt import parse
         ("Apfel", ["apfel"]),
         ("ein Haus, ein Haus", ["haus"]),
         ("a surreal quetzalcoatl", ["surreal", "quetzalcoatl"]),
+        ("猫", ["猫"]),
         ("", []),
     ],
 )

@@ -73,7 +73,7 @@ def strange(prompt: Prompt, clips: Sequence[str], only: str = "") -> str:
 
 def _thing(text: str, known: list[str]) -> tuple[str, int]:
     """Return the last everyday word in `text`, longer ones first, and how many of it are asked for."""
-    words = re.findall(r"[\w'-]+", text.lower())
+    words = re.findall(r"\d+\.\d+|[\w'-]+", text.lower())  # 0.5 is no count of five
     count = next((COUNTS[word] for word in words if word in COUNTS), 1)
     singular = " ".join(_singular(word, known) for word in words)
     found = [each for each in known if re.search(rf"(?<!\w){re.escape(each)}(?!\w)", singular)]

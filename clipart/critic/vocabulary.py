@@ -20,12 +20,12 @@ SPELT_LIKE = 0.75  # likeness of letters, from 0 to 1, from which a word is name
 def unknown_words(clip: str, text: str) -> list[str]:
     """Return the words of `text` that the CLIP called `clip` has not met in training, each once.
 
-    Of a CLIP that is not embedded nothing is known, and nothing is returned. Words with a digit and words of
-    one or two letters are left out.
+    Of a CLIP that is not embedded nothing is known, and nothing is returned. Words with a digit are
+    left out, and those of one or two letters of ASCII.
     """
     if clip not in embedded.NAMES:
         return []
-    words = dict.fromkeys(word for word in words_of(text) if len(word) > 2)
+    words = dict.fromkeys(word for word in words_of(text) if len(word) > 2 or not word.isascii())
     return [word for word in words if not _common() & {*_forms(word)} and not _met(clip, word)]
 
 

@@ -202,6 +202,8 @@ def test_an_unknown_clip() -> None:
         ("three apples", 0.0, "steps", '"apple:: apple:: apple::"'),
         ("a tall tree", 0.09, "seconds", "or tree."),
         ("joy", 0.0, "steps", "another word"),
+        ("a cat:0.5 | a dog:0.5", 0.0, "steps", "or dog."),
+        ("ein Haus", 0.0, "steps", "has not met 'haus'"),
         ("apple", float("nan"), "steps", "--seed"),
         ("apple", 0.1, "steps", ""),
         ("apple", 0.0, "interrupted", ""),
