@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from clipart.canvas.shapes import CRISP, ShapesCanvas
 from clipart.rng import stream
@@ -123,3 +127,21 @@ def test_its_state_is_all_there_is() -> None:
     other = ShapesCanvas(torch.zeros(1, 3, 40, 56))
     other.load_state_dict(canvas.state_dict())
     assert torch.equal(canvas(), other())
+
+
+def test_the_svg_is_the_picture() -> None:
+    resvg = pytest.importorskip("resvg_py")
+    for size in ((128, 128), (96, 160)):
+        canvas = ShapesCanvas(paper(*size), generator=stream(3, "init"), count=12)
+        with torch.no_grad():
+            for parameter in canvas.parameters():
+                parameter.add_(0.4 * torch.randn(parameter.shape, generator=stream(4, "init")))
+        canvas.project(1.0)
+        picture = 255 * canvas.final(*size)[0].permute(1, 2, 0).numpy()
+        leaves = canvas.leaves(*size)
+        assert list(leaves) == [".svg"]
+        data = bytes(resvg.svg_to_bytes(svg_string=leaves[".svg"].decode()))
+        found = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float)
+        assert found.shape == picture.shape
+        assert np.abs(found - picture).mean() < 2
+        assert picture.std() > 10  # there is something to compare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from clipart.canvas.base import Canvas
 from clipart.canvas.camera import moved
 from clipart.canvas.start import paper_colour
+from clipart.canvas.vector import Svg
 from clipart.recipe import Recipe
 
 SOFT, CRISP = 0.06, 0.002  # width of an edge, part of the short side, at the first step and at the last
@@ -19,6 +20,8 @@ _FAINT = 0.15  # opacity at the start, and the least that a shape has: what cann
 _FLAT = 3.0  # how far, by the last step, opacities have gone to none or all: the power of their odds
 _LEAST, _MOST = 0.01, 0.6  # half axes, part of the short side
 _CACHED = 2**17  # pixels of shapes that are worked on together: what a processor's cache holds
+_POINTS = 96  # of an outline in the SVG
+_SHARP = 0.25  # width of an edge in the finished picture, pixels
 _LARGEST, _SMALLEST = 0.24, 0.06  # mean half axes of the lowest and of the uppermost, part of the short side
 
 
@@ -44,6 +47,7 @@ class ShapesCanvas(Canvas):
     optimizer = "adam"  # a small shape is as free to move as a large one
     pace = 0.25  # at larger steps shapes end as thin splinters
     fineness = 1.5  # climbed a little finer than views are, and painted at the picture's size
+    finish: ClassVar[tuple[str, ...]] = ()  # so that the picture is what the SVG shows
     edge: Tensor
     power: Tensor
     reach: Tensor
@@ -96,6 +100,21 @@ class ShapesCanvas(Canvas):
         return self._paint(ground)
 
     @torch.no_grad()
+    def final(self, height: int, width: int) -> Tensor:
+        """Return the shapes as they are now, with sharp edges, (1, 3, height, width)."""
+        edge = torch.tensor(_SHARP / min(height, width)).to(self.edge)
+        return self._paint(super().enlarged(self.start, height, width), edge).clamp(0, 1)
+
+    @torch.no_grad()
+    def leaves(self, height: int, width: int) -> dict[str, bytes]:
+        """Return the shapes as SVG, as they are in `final` of this size."""
+        svg = Svg(self.start, height, width)
+        colours, opacity = (self.colours + self.colour).clamp(0, 1), self._opacity()[:, 0].tolist()
+        for index, outline in enumerate(self._outlines()):
+            svg.outline(outline, colours[index], opacity[index])
+        return {".svg": svg.encode()}
+
+    @torch.no_grad()
     def project(self, progress: float) -> None:
         """Make the edges crisper, and put places, sizes, opacities and colours back to what can be seen."""
         self.edge.fill_(SOFT * (CRISP / SOFT) ** progress)
@@ -121,21 +140,28 @@ class ShapesCanvas(Canvas):
         self.sizes += math.log(settings.zoom)
         self.turns += turn
 
-    def _paint(self, ground: Tensor) -> Tensor:
+    def _opacity(self) -> Tensor:
+        return torch.sigmoid(self.power * torch.logit(_FAINT + self.opacity, eps=1e-3))
+
+    def _paint(self, ground: Tensor, edge: Tensor | None = None) -> Tensor:
         height, width = ground.shape[-2:]
-        opacity = torch.sigmoid(self.power * torch.logit(_FAINT + self.opacity, eps=1e-3))
+        edge = self.edge.clamp(min=0.4 / min(height, width)) if edge is None else edge
+        opacity = self._opacity()
         colours = self.colours + self.colour
         image = ground[0]
         at_once = max(1, _CACHED // (height * width))
         for first in range(0, len(colours), at_once):
             some = slice(first, first + at_once)
-            covered = opacity[some, :, None] * self._cover(height, width, some)
+            covered = opacity[some, :, None] * self._cover(height, width, some, edge)
             for cover, colour in zip(covered, colours[some], strict=True):
                 image = torch.lerp(image, colour[:, None, None], cover)
         return image[None]
 
-    def _cover(self, height: int, width: int, some: slice) -> Tensor:
-        """Return how much of each pixel `some` of the shapes cover, (n, height, width) in [0, 1]."""
+    def _cover(self, height: int, width: int, some: slice, edge: Tensor) -> Tensor:
+        """Return how much of each pixel `some` of the shapes cover, (n, height, width) in [0, 1].
+
+        `edge` is how wide an edge is, in parts of the short side.
+        """
         short = min(height, width)
         y = (torch.arange(height, device=self.start.device) + 0.5 - height / 2)[None, :, None] / short
         x = (torch.arange(width, device=self.start.device) + 0.5 - width / 2)[None, None, :] / short
@@ -148,9 +174,26 @@ class ShapesCanvas(Canvas):
         u = (cos * (x - across) + sin * (y - down)) / wide
         v = (cos * (y - down) - sin * (x - across)) / high
         u = (u + bend * (v * v - 0.5)) / (1 + 0.9 * taper * v.clamp(-1, 1))
-        disc = (u * u + v * v + 1e-6).sqrt()
-        square, diamond = torch.maximum(u.abs(), v.abs()), u.abs() + v.abs()
-        # through all three: the square at 1, the disc at 0, the diamond at -1
-        radius = disc + corners * (square - diamond) / 2 + corners**2 * ((square + diamond) / 2 - disc)
-        inside = (1 - radius) * torch.minimum(wide, high)
-        return torch.sigmoid(inside / self.edge.clamp(min=0.4 / short))
+        inside = (1 - _radius(u, v, corners)) * torch.minimum(wide, high)
+        return torch.sigmoid(inside / edge)
+
+    def _outlines(self) -> Tensor:
+        """Return where the shapes end, as polygons (n, `_POINTS`, 2), in short sides from the middle."""
+        angle = torch.linspace(0, 2 * math.pi, _POINTS + 1, device=self.start.device)[None, :-1]
+        corners, taper, bend = torch.tanh(2 * self.form)[..., None].unbind(1)
+        radius = _radius(angle.cos(), angle.sin(), corners)  # grows in proportion with u and v
+        u, v = angle.cos() / radius, angle.sin() / radius
+        u = u * (1 + 0.9 * taper * v.clamp(-1, 1)) - bend * (v * v - 0.5)
+        wide, high = (self.sizes + self.stretch).exp()[..., None].unbind(1)
+        across, down = (self.places + 0.5 * self.place)[..., None].unbind(1)
+        turn = self.turns + 2 * self.turn
+        cos, sin = turn.cos(), turn.sin()
+        x, y = cos * wide * u - sin * high * v, sin * wide * u + cos * high * v
+        return torch.stack([across + x, down + y], dim=-1)
+
+
+def _radius(u: Tensor, v: Tensor, corners: Tensor) -> Tensor:
+    """Return how far out (u, v) is, 1 at the outline: of a square at `corners` 1, a disc 0, a diamond -1."""
+    disc = (u * u + v * v + 1e-6).sqrt()
+    square, diamond = torch.maximum(u.abs(), v.abs()), u.abs() + v.abs()
+    return disc + corners * (square - diamond) / 2 + corners**2 * ((square + diamond) / 2 - disc)

@@ -80,7 +80,13 @@ class Process(ABC):
 
 
 class Trying(Process):
-    """A process that tries pictures and asks for no gradient; randomness comes from `generator`."""
+    """A process that tries pictures and asks for no gradient; randomness comes from `generator`.
+
+    Attributes:
+        pictures: how many it scores in a step.
+    """
+
+    pictures: int
 
     def __init__(self, canvas: Canvas, generator: torch.Generator) -> None:
         self.canvas, self._generator = canvas, generator

@@ -50,6 +50,7 @@ class EvolveProcess(Trying):
                 f"{len(start)}. Type --canvas shapes, or a smaller --scale such as 0.25."
             )
         self._cma = _make(start, _SPREAD * settings.lr * canvas.pace, settings.mutants)
+        self.pictures = int(self._cma.population_size)
 
     @classmethod
     def build(cls, canvas: Canvas, settings: Recipe, streams: Streams, before: Process | None) -> Self:

@@ -38,17 +38,19 @@ class MutateProcess(Trying):
 
     Args:
         canvas: what is changed.
+        settings: `mutants` is taken from it.
         streams: `streams.evolve` is where the changes come from.
     """
 
-    def __init__(self, canvas: Canvas, streams: Streams) -> None:
+    def __init__(self, canvas: Canvas, settings: Recipe, streams: Streams) -> None:
         super().__init__(canvas, streams.evolve)
+        self.pictures = 1 + settings.mutants
         self.factor = torch.tensor(1.0)
 
     @classmethod
     def build(cls, canvas: Canvas, settings: Recipe, streams: Streams, before: Process | None) -> Self:
         """Return the process on `canvas`."""
-        return cls(canvas, streams)
+        return cls(canvas, settings, streams)
 
     @torch.no_grad()
     def step(self, objective: Objective, views: Views, settings: Recipe, step: int) -> Step:
