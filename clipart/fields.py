@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from clipart import limits
+from clipart.around import read_symmetry
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.finish import FINISHES
 from clipart.finish.chain import read_chain
 from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
+from clipart.palettes import read_colour, read_palette
 from clipart.process import PROCESSES
 from clipart.tables import Table
 from clipart.target import Target, parse_target
@@ -107,6 +109,7 @@ DeviceName = Annotated[str, AfterValidator(refusing(read_device))]
 Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 PictureName = Annotated[str, BeforeValidator(_picture)]
+SymmetryKind = Annotated[str, AfterValidator(refusing(read_symmetry))]
 CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]
 ProcessName = Annotated[str, AfterValidator(refusing(PROCESSES.check))]
 Chain = Annotated[
@@ -115,24 +118,14 @@ Chain = Annotated[
 ]
 
 
-def _is_colour(text: str) -> str:
-    from PIL import ImageColor
-
-    try:
-        ImageColor.getrgb(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is no colour. Type a name such as white, or #rrggbb") from None
-    return text
-
-
 def _split(value: Any) -> Any:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )
 
 
-PaletteColour = Annotated[str, AfterValidator(refusing(_is_colour))]
-Palette = Annotated[tuple[PaletteColour, ...], BeforeValidator(_split)]
+PaletteColour = Annotated[str, AfterValidator(refusing(read_colour))]
+Palette = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(refusing(read_palette))]
 Extra = bool | int | float | str
 
 

@@ -83,7 +83,7 @@ def _iterate(session: Session, taken: Step, check: Check, stop: StopReason | Non
     return Iterate(
         step=session.step,
         steps=session.recipe.steps,
-        image=session.shown[0].float().cpu().clone(),
+        image=session.visible[0].float().cpu().clone(),
         losses=taken.losses,
         check=check,
         lr=taken.rate,

@@ -162,18 +162,18 @@ def on_white(picture: Image) -> Image:
 
 
 def to_pil(image: Tensor) -> Image:
-    """Return `image`, (3, H, W) RGB in [0, 1] on any device, as a PIL image.
+    """Return `image`, (3, H, W) RGB in [0, 1] on any device, as a PIL image; (4, H, W) as RGBA.
 
     Each value goes to the nearest of 256 levels; values outside [0, 1] are clamped.
 
     Raises:
-        ValueError: another shape than (3, H, W).
+        ValueError: another shape.
     """
     import torch
     from PIL import Image as PilImage
 
-    if image.ndim != 3 or image.shape[0] != 3:
-        raise ValueError(f"expected an image of shape (3, H, W), got {tuple(image.shape)}")
+    if image.ndim != 3 or image.shape[0] not in (3, 4):
+        raise ValueError(f"expected an image of shape (3, H, W) or (4, H, W), got {tuple(image.shape)}")
     levels = image.detach().float().mul(255).round_().clamp_(0, 255).to("cpu", torch.uint8)
     return PilImage.fromarray(levels.permute(1, 2, 0).contiguous().numpy())
 

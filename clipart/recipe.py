@@ -11,14 +11,10 @@ import math
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-from pydantic import (
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from clipart import limits
+from clipart.around import require_fitting
 from clipart.fields import (
     CanvasName,
     Chain,
@@ -37,6 +33,7 @@ from clipart.fields import (
     Precision,
     ProcessName,
     Schedule,
+    SymmetryKind,
     Texts,
     Until,
     VqganSpec,
@@ -46,6 +43,7 @@ from clipart.fields import (
 )
 from clipart.finish.chain import enlargement
 from clipart.keeping import keeping
+from clipart.layout import lay_out
 from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
@@ -96,6 +94,9 @@ class Recipe(Schema):
         "Prompt",
         "heaviest parts side by side, or as one blend",
     )
+    place: Texts = knob(
+        (), "Prompt", "box of a part: PART=left, PART=X%,Y%,W%,H% (repeatable)", max_length=16
+    )
 
     width: int = knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
     height: int = knob(256, "Picture", "height of the picture", "pixels", ge=16, le=8192)
@@ -105,6 +106,13 @@ class Recipe(Schema):
     init: PictureName | None = knob(None, "Picture", "picture to start from", "file")
     init_strength: float = knob(
         0.6, "Picture", "how far --init is kept: 0 it is ignored, 1 it hardly changes", "0 to 1", ge=0, le=1
+    )
+    mask: PictureName | None = knob(
+        None, "Picture", "what of --init may change: white may, black stays", "file"
+    )
+    transparent: bool = knob(False, "Picture", "the thing alone, on a transparent ground")
+    opacity: float = knob(
+        0.3, "Picture", "part of a --transparent picture that is opaque", "0 to 1", gt=0, le=1
     )
     paper: PaletteColour = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
     static: float = knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
@@ -154,14 +162,18 @@ class Recipe(Schema):
     palette: Palette = knob(
         (),
         "Canvas",
-        "colours of --canvas palette and pixelart; default: learned",
-        "COLOURS",
+        "colours of --canvas palette and pixelart, or a picture that has them; default: learned",
+        "COLOURS|FILE",
         joined=True,
         max_length=64,
     )
     colours: int = knob(8, "Canvas", "number of colours that are learned", "colours", ge=2, le=64)
     grid: int = knob(32, "Canvas", "short side of --canvas pixelart in cells", "cells", ge=4, le=256)
     mutants: int = knob(8, "Canvas", "changes tried per step of --process mutate", "changes", ge=1, le=512)
+    symmetry: SymmetryKind = knob(
+        "none", "Canvas", "none, mirror, quarter, or kaleidoscope:N for N-fold", "KIND"
+    )
+    tile: bool = knob(False, "Canvas", "a tile that is repeated without a seam, as wallpaper")
     colour: Colour = knob("rgb", "Canvas", "colour space that is optimised")
     falloff: float = knob(1.0, "Canvas", "how much slower fine detail changes", "0 to 2", ge=0, le=2)
     scale: float | None = knob(
@@ -283,6 +295,12 @@ class Recipe(Schema):
             Recipe.__pydantic_validator__.validate_python(
                 self.model_dump(exclude={"stages"}) | _overrides(stage)
             )
+        return self
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        refusing(require_fitting)(self)
+        refusing(lambda recipe: lay_out(recipe.parts, apart=True, boxes=recipe.place))(self)
         return self
 
     @cached_property

@@ -39,7 +39,7 @@ def _explain(issue: dict[str, Any], outer: type[BaseModel], inner: Mapping[str, 
     if issue["type"] == "missing":
         return f"{'.'.join(where)}: is needed and not given."
     refused = isinstance(issue.get("ctx", {}).get("error"), RefusedError)
-    if refused and name == "no":  # the prompt, with a mark under the character
+    if refused and (name == "no" or not where):  # the prompt, with a mark under the character; or all of it
         return str(issue["ctx"]["error"])
     message = str(issue["msg"]).removeprefix("Value error, ").rstrip(".")
     field = schema.model_fields.get(name)

@@ -29,7 +29,6 @@ from clipart.values import sized
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from torch import Tensor
 
 __all__ = ["Consumer", "Outputs", "Result", "generate", "resume", "run"]
 
@@ -183,15 +182,6 @@ def extended(saved: Checkpoint, steps: int | None = None, device: str | None = N
     return recipe.with_(**{name: value for name, value in changes.items() if value is not None})
 
 
-def _finished(session: Session, last: Iterate) -> Tensor:
-    """Return the finished picture, (3, H, W); a canvas that renders itself larger is not enlarged."""
-    recipe = session.recipe
-    own = session.final(recipe.upscale)
-    if own is None:
-        return make_chain(recipe.chain)(last.image)
-    return make_chain(recipe.finish or ())(own)
-
-
 def _timings(began: float, started: float, stepped: float, record: Record) -> dict[str, float]:
     return {
         "start": started - began,
@@ -218,7 +208,7 @@ def _complete(
                 consume(it)
         stepped = time.monotonic()
         with as_needed():
-            finished, leaves = _finished(session, last), session.leaves(session.recipe.upscale)
+            finished, leaves = session.finished(), session.leaves(session.recipe.upscale)
         mind_forks()
         image, paths = record.complete(finished, leaves)
     except BaseException as error:
@@ -245,6 +235,6 @@ def _rescue(session: Session, last: Iterate, record: Record, error: BaseExceptio
     image = last.image
     if isinstance(error, ClipartError):
         with suppress(Exception), as_needed():
-            image = _finished(session, last)
+            image = session.finished()
     for line in record.kept(last, record.rescue(image)):
         error.add_note(line)

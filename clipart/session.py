@@ -12,16 +12,18 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.canvas import CANVASES
-from clipart.canvas.base import Canvas
+from clipart.canvas.base import Canvas, over
 from clipart.canvas.camera import moved
+from clipart.canvas.mapped import MappedCanvas, mapped, read_held
 from clipart.canvas.size import at_most_small, canvas_size, whole_size
-from clipart.canvas.start import make_kept, make_start
+from clipart.canvas.start import make_kept, make_start, paper_colour
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
 from clipart.critic.objective import Objective
 from clipart.critic.views import sample_views
 from clipart.device import pick_device
 from clipart.errors import ClipartError
+from clipart.finish.chain import make_chain
 from clipart.iterates import Check
 from clipart.layout import lay_out, require_room
 from clipart.memory import require_memory
@@ -63,9 +65,11 @@ class Session:
     @as_needed()
     def __init__(self, recipe: Recipe) -> None:
         self._prepare(recipe)
+        self.held = {name: each.to(self.device) for name, each in read_held(self.recipe).items()}
         self._place(0)  # before the models: a bad file fails at once
         self._load_models()
         self.process = self._begin()
+        self._show_mapped()
 
     @classmethod
     @as_needed()
@@ -91,8 +95,8 @@ class Session:
     def _prepare(self, recipe: Recipe) -> None:
         self.recipe = recipe = recipe.resolve()
         self.prompt = recipe.parts
-        self.layout = lay_out(self.prompt, apart=recipe.layout == "apart")
-        require_room(self.layout.count, recipe.height, recipe.width)
+        self.layout = lay_out(self.prompt, apart=recipe.layout == "apart", boxes=recipe.place)
+        require_room(self.layout, recipe.height, recipe.width)
         self.device = pick_device(recipe.device)
         if self.device.type == "cpu":
             require_memory(recipe)
@@ -128,6 +132,13 @@ class Session:
         """
         self._place(start)
         self.process = self._begin(small)
+        self._show_mapped()
+
+    @torch.no_grad()
+    def _show_mapped(self) -> None:
+        """Show the start as the maps of the canvas have it."""
+        if isinstance(self.canvas, MappedCanvas):
+            self.shown = self._picture()
 
     def _begin(self, small: bool = False) -> Process:
         """Return the process of the first step, on a canvas of what is shown."""
@@ -147,6 +158,7 @@ class Session:
         self.streams = Streams(self.recipe.seed or 0, self.start)
         self.shown = saved["shown"].to(self.device)
         self.kept = saved["kept"].to(self.device) if "kept" in saved else None
+        self.held = {name: each.to(self.device) for name, each in branch(saved, "held").items()}
 
     # --- a step ---
 
@@ -176,8 +188,8 @@ class Session:
         Raises:
             DivergedError: it cannot go on; the canvas is at its last good state.
         """
-        done, places = step / self.recipe.steps, self.layout.count
-        views = sample_views(settings, *self.canvas.size, done, self.streams, places)
+        done = step / self.recipe.steps
+        views = sample_views(settings, *self.canvas.size, done, self.streams, self.layout)
         return self.process.step(self.objective, views, settings, step)
 
     @torch.no_grad()
@@ -193,18 +205,33 @@ class Session:
             self.shown = self._picture()
 
     def _picture(self) -> Tensor:
-        """Return the canvas at the size of the picture, (1, 3, height, width) in [0, 1]."""
+        """Return the canvas at the size of the picture, (1, 3 or 4, height, width) in [0, 1]."""
         image = self.process.image().clamp(0, 1)
-        if image.shape != self.shown.shape:
+        if image.shape[-2:] != self.shown.shape[-2:]:
             height, width = self.shown.shape[-2:]
             image = self.canvas.enlarged(image, height, width).clamp(0, 1)
         return image
 
+    @property
+    def visible(self) -> Tensor:
+        """What is shown, (1, 3, height, width); with an alpha channel, as it lies on the paper."""
+        return over(self.shown, paper_colour(self.recipe).to(self.shown))
+
     @torch.no_grad()
-    def final(self, times: int) -> Tensor | None:
-        """Return the canvas's own finished picture, (3, H, W), `times` as large; None if it has none."""
-        found = self.canvas.final(self.recipe.height * times, self.recipe.width * times)
-        return None if found is None else found[0].float().cpu()
+    def finished(self) -> Tensor:
+        """Return the finished picture, (3 or 4, H, W) in [0, 1] on the CPU, `upscale` as large.
+
+        A canvas that renders itself larger is not enlarged. The finish steps see colours only, no alpha.
+        """
+        recipe = self.recipe
+        own = self.canvas.final(recipe.height * recipe.upscale, recipe.width * recipe.upscale)
+        chain = make_chain(recipe.chain if own is None else recipe.finish or ())
+        image = self.shown if own is None else own
+        colours = chain(image[0, :3].cpu())[None].to(image)
+        if image.shape[1] > 3:
+            alpha = F.interpolate(image[:, 3:], size=colours.shape[-2:], mode="bicubic").clamp(0, 1)
+            colours = torch.cat([colours, alpha], dim=1)
+        return self.canvas.finished(colours)[0].clamp(0, 1).float().cpu()
 
     def leaves(self, times: int) -> dict[str, bytes]:
         """Return the files beside a picture `times` as large, by the ending of their name."""
@@ -212,7 +239,7 @@ class Session:
 
     def check(self) -> Check:
         """Let the judge look at what is shown."""
-        return self.judge.check(self.shown, self.step)
+        return self.judge.check(self.visible, self.step)
 
     # --- canvas and process ---
 
@@ -229,7 +256,8 @@ class Session:
     ) -> Process:
         self._built = self._kind(settings, size)
         start = F.interpolate(self.shown, size=size, mode="bicubic", antialias=True)
-        canvas = CANVASES[settings.canvas].build(start, settings, self.models, generator)
+        canvas = CANVASES[settings.canvas].build(start[:, :3], settings, self.models, generator)
+        canvas = mapped(canvas, start, settings, self.held)
         return PROCESSES[settings.process].build(canvas, settings, self.streams, before)
 
     # --- its state ---
@@ -240,6 +268,7 @@ class Session:
         tensors = {f"process/{name}": value for name, value in self.process.state().items()}
         tensors |= {f"stream/{name}": value for name, value in self.streams.state().items()}
         tensors |= {"kept": self.kept} if self.kept is not None else {}
+        tensors |= {f"held/{name}": value for name, value in self.held.items()}
         return tensors | {
             "shown": self.shown,
             "start": torch.tensor(self.start),

@@ -20,11 +20,15 @@ class Settings(TypedDict, total=False):
     size: int | str | tuple[int, int]
     no: str | Sequence[str]
     layout: Literal["auto", "apart", "blend"]
+    place: str | Sequence[str]
     width: int
     height: int
     seed: int | None
     init: str | PathLike[str] | Image | None
     init_strength: float
+    mask: str | PathLike[str] | Image | None
+    transparent: bool
+    opacity: float
     paper: str
     static: float
     starts: int | None
@@ -51,6 +55,8 @@ class Settings(TypedDict, total=False):
     colours: int
     grid: int
     mutants: int
+    symmetry: str
+    tile: bool
     colour: Literal["decorrelated", "rgb"]
     falloff: float
     scale: float | None

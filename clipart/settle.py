@@ -14,9 +14,10 @@ from typing import Any
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.keeping import pull
-from clipart.layout import cells, lay_out
+from clipart.layout import lay_out, smallest
 from clipart.models import registry, source
 from clipart.models.needed import LOADERS, needed_by
+from clipart.palettes import taken
 from clipart.process import PROCESSES
 from clipart.recipe import Recipe, Stage, make_recipe
 from clipart.rng import draw_seed
@@ -37,6 +38,12 @@ class Open:
 
 def _traits(recipe: Recipe) -> registry.Traits:
     return registry.traits(spec.name for spec in recipe.clip)
+
+
+def _layout(recipe: Recipe) -> str:
+    if recipe.place:
+        return "apart"
+    return "blend" if recipe.symmetry != "none" else _traits(recipe).layout
 
 
 def _starts(recipe: Recipe) -> int:
@@ -86,9 +93,9 @@ def _scale(recipe: Recipe) -> float:
     fineness = CANVASES[recipe.canvas].fineness
     if fineness is None:
         return 1.0
-    layout = lay_out(recipe.parts, apart=recipe.layout == "apart")
+    layout = lay_out(recipe.parts, apart=recipe.layout == "apart", boxes=recipe.place)
     view = max(source.side(spec.name) for spec in recipe.clip)
-    return min(1.0, fineness * view / cells(layout.count, recipe.height, recipe.width).side)
+    return min(1.0, fineness * view / smallest(layout, recipe.height, recipe.width))
 
 
 # In the order in which they are settled: each may follow from those above it.
@@ -96,7 +103,7 @@ OPEN: dict[str, Open] = {
     "seed": Open((), lambda recipe: draw_seed()),
     "device": Open((), _device),
     "precision": Open(("device",), _precision),
-    "layout": Open(("clip",), lambda recipe: _traits(recipe).layout),
+    "layout": Open(("clip", "place", "symmetry"), _layout),
     "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),
     "starts": Open(("clip", "init", "init_strength"), _starts),
     "keep": Open(("init", "init_strength"), _keep),
@@ -104,7 +111,7 @@ OPEN: dict[str, Open] = {
     **{name: _needed(name) for name in LOADERS},
     "optimizer": Open(("canvas",), _optimizer),
     "finish": Open(("canvas", "stages"), _finish),
-    "scale": Open(("canvas", "clip", "layout", "prompt", "no", "width", "height"), _scale),
+    "scale": Open(("canvas", "clip", "layout", "place", "prompt", "no", "width", "height"), _scale),
 }
 _OF_STAGES = ("optimizer", "scale")  # what a stage with a canvas of its own settles for itself
 _LEFT_OPEN = (None, "auto")
@@ -115,9 +122,11 @@ def settle(recipe: Recipe) -> Recipe:
     """Return `recipe` with every value as used, those that were open named in `left`.
 
     Raises:
-        UsageError: this machine has no such device; a setting in `extras` that no part has.
+        UsageError: this machine has no such device; a setting in `extras` that no part has; a palette's file
+            that is no picture.
         ModelError: the configuration of a model that a value follows from is not on this machine.
     """
+    recipe = make_recipe(recipe.model_dump() | {"palette": taken(recipe.palette, recipe.colours)})
     given = recipe
     for name, open_ in OPEN.items():
         if getattr(recipe, name) in _LEFT_OPEN and (value := open_.value(recipe)) is not None:

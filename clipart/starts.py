@@ -68,6 +68,6 @@ def _try(session: Session, fits: Callable[[float], bool] = lambda more: True, ti
         return math.inf
     hard = settings.model_copy(update=_HARD)
     done = 1 / session.recipe.steps
-    views = sample_views(hard, *process.canvas.size, done, session.streams, session.layout.count)
+    views = sample_views(hard, *process.canvas.size, done, session.streams, session.layout)
     (loss,) = session.objective.score(process.image().clamp(0, 1), views, settings, whole=False)
     return loss

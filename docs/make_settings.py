@@ -18,6 +18,8 @@ NOT_THERE = ("prompt", "left")  # the first argument; what a run notes for itsel
 WIDER = {
     "no": "str | Sequence[str]",
     "init": "str | PathLike[str] | Image | None",
+    "mask": "str | PathLike[str] | Image | None",
+    "place": "str | Sequence[str]",
     "palette": "str | Sequence[str]",
     "finish": "str | Sequence[str]",
     "until": "str | float | Target | None",
@@ -58,7 +60,7 @@ def words(annotation: Any) -> str:
         return " | ".join(words(each) for each in get_args(annotation))
     if get_origin(annotation) is Literal:
         return "Literal[" + ", ".join(f'"{value}"' for value in get_args(annotation)) + "]"
-    if annotation not in (int, float, str):
+    if annotation not in (bool, int, float, str):
         raise TypeError(f"{annotation}: no plain type. Say in WIDER what may be given for it.")
     return str(annotation.__name__)
 

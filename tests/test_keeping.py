@@ -14,6 +14,7 @@ from clipart.critic.regularisers import build_terms
 from clipart.keeping import pull
 from clipart.loop import go_on, iterate
 from clipart.presets import dump_recipe, load_recipe
+from clipart.layout import Layout
 from clipart.recipe import make_recipe
 from clipart.session import Session
 
@@ -58,12 +59,12 @@ def test_at_0_it_is_as_if_there_were_none(settings: Settings, photo: str) -> Non
 def test_the_prices_of_paper_and_margin_do_not_count_against_it(settings: Settings, photo: str) -> None:
     recipe = make_recipe(settings | {"init": photo}).resolve()
     picture = load_picture(photo, 40, 40)
-    terms = {each.name: each for each in build_terms(recipe.at(1), 1, 40, 40, CPU, picture)}
+    terms = {each.name: each for each in build_terms(recipe.at(1), Layout((None,)), 40, 40, CPU, picture)}
     for name in ("ink", "margin", "keep"):
         assert terms[name].weight > 0
         assert float(terms[name].loss(picture)) == 0
         assert float(terms[name].loss(torch.ones_like(picture))) > 0
-    plain = {each.name for each in build_terms(make_recipe(settings), 1, 40, 40, CPU)}
+    plain = {each.name for each in build_terms(make_recipe(settings), Layout((None,)), 40, 40, CPU)}
     assert "keep" not in plain
 
 

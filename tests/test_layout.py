@@ -53,9 +53,13 @@ def test_a_large_clip_blends_unless_told_otherwise(clip: tuple[str, ...], layout
     assert (recipe.resolve().layout == "apart") is apart
 
 
+def squares(count: int) -> Layout:
+    return Layout(tuple(range(count)))
+
+
 def corners(count: int, height: int, width: int) -> list[tuple[float, ...]]:
     """Left, top, right and bottom of every place, in pixels."""
-    there = places(count, height, width)
+    there = places(squares(count), height, width)
     size = torch.tensor([width, height])
     middle, half = there.maps[:, :2, 2], there.maps.diagonal(dim1=1, dim2=2)[:, :2]
     low, high = (middle - half + 1) / 2 * size, (middle + half + 1) / 2 * size
@@ -88,12 +92,12 @@ def test_places_lie_on_the_canvas_and_not_on_one_another(count: int, height: int
 
 def test_every_place_has_views_of_its_own() -> None:
     recipe = make_recipe({"prompt": "a", "views": 4, "overview": 1, "detail": 1, "largest": 1, "rotate": 0})
-    few = sample_views(recipe, 90, 90, 0.0, Streams(0), 9)
+    few = sample_views(recipe, 90, 90, 0.0, Streams(0), squares(9))
     assert few.place.tolist() == list(range(9))
     assert torch.allclose(few.sizes, torch.full((9,), 1 / 3))
-    views = sample_views(recipe, 90, 90, 0.0, Streams(0), 3)
+    views = sample_views(recipe, 90, 90, 0.0, Streams(0), squares(3))
     assert views.place.tolist() == [0, 1, 2, 0]
-    middles = places(3, 90, 90).maps[:, :2, 2]
+    middles = places(squares(3), 90, 90).maps[:, :2, 2]
     assert torch.allclose(views.homographies[:, :2, 2], middles[views.place], atol=0.05)
 
 
@@ -133,14 +137,14 @@ def test_things_without_room_are_refused() -> None:
 
 def test_a_place_is_seen_as_if_it_were_cut_out() -> None:
     image = torch.rand(1, 3, 64, 128, generator=stream(1, "init"))
-    assert torch.allclose(placed(image, 64, 2), torch.cat(image.split(64, dim=3)), atol=1e-4)
+    assert torch.allclose(torch.cat(placed(image, 64, squares(2))), torch.cat(image.split(64, dim=3)), atol=1e-4)
 
 
 def test_a_thing_pulls_at_its_own_place_only(random_clip: str, settings: dict[str, object]) -> None:
     clip: Clip = load_clip(random_clip, torch.device("cpu"), "float32")
     recipe = make_recipe(settings | dict.fromkeys(REGULARISERS, 0.0) | {"views": 4, "largest": 1.0})
     image = torch.rand(1, 3, 32, 64, generator=stream(1, "init"))
-    views = sample_views(recipe, 32, 64, 0.0, Streams(0), 2)
+    views = sample_views(recipe, 32, 64, 0.0, Streams(0), squares(2))
 
     def gradient(prompt: str) -> torch.Tensor:
         parsed = prompts.parse(prompt)
@@ -157,7 +161,7 @@ def test_the_margin_lies_around_every_place() -> None:
     def price(x: int, count: int) -> float:
         sheet = torch.ones(1, 3, 40, 80)
         sheet[..., 20, x] = 0.0
-        return float(Margin(torch.ones(1, 3, 1, 1), count, 40, 80)(sheet))
+        return float(Margin(torch.ones(1, 3, 1, 1), squares(count), 40, 80)(sheet))
 
     assert price(40, 2) > price(36, 2) > price(33, 2) > 0
     assert price(20, 2) == price(60, 2) == 0

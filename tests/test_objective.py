@@ -19,11 +19,11 @@ from clipart.critic.regularisers import (
     total_variation,
 )
 from clipart.critic.views import sample_views
-from clipart.layout import lay_out
+from clipart.layout import Layout, lay_out
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
 
-WHOLE = 1  # place
+WHOLE = Layout((None,))
 
 
 @pytest.fixture(scope="module")

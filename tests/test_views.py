@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from clipart.critic.views import Views, resample, sample_views, whole
+from clipart.layout import Layout
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
 
@@ -18,7 +19,7 @@ STILL = {
 def views_of(
     seed: int = 0, progress: float = 0.0, size: tuple[int, int] = (64, 64), **changes: object
 ) -> Views:
-    return sample_views(make_recipe(STILL | changes), *size, progress, Streams(seed), 1)
+    return sample_views(make_recipe(STILL | changes), *size, progress, Streams(seed), Layout((None,)))
 
 
 def picture(height: int = 64, width: int = 64) -> torch.Tensor:

@@ -1,6 +1,7 @@
-"""Canvases: what a run changes, and how to see it as an image. This is their table; it imports no torch.
+"""Canvases: what a run changes, and how to see it as an image. Tables that import no torch.
 
-A canvas is a class in a module of its own (`clipart.canvas.base` says what it has to be) and an entry here.
+A canvas is a class in a module of its own (`clipart.canvas.base` says what it has to be) and an entry here. So
+is a map of what a canvas shows (`clipart.canvas.mapped`): its name is that of the setting that asks for it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from clipart.tables import Table
 
 if TYPE_CHECKING:
     from clipart.canvas.base import Canvas
+    from clipart.canvas.mapped import Map
 
 CANVASES: Table[type[Canvas]] = Table(
     "canvas",
@@ -25,5 +27,16 @@ CANVASES: Table[type[Canvas]] = Table(
         "pixelart": "clipart.canvas.palette:PixelArtCanvas",
         "implicit": "clipart.canvas.implicit:ImplicitCanvas",
         "vqgan": "clipart.canvas.vqgan:VqganCanvas",
+    },
+)
+
+MAPS: Table[type[Map]] = Table(
+    "map",
+    "clipart.maps",
+    {  # in the order in which they are applied
+        "transparent": "clipart.canvas.transparent:Transparent",
+        "symmetry": "clipart.canvas.symmetry:Symmetry",
+        "tile": "clipart.canvas.tile:Tile",
+        "mask": "clipart.canvas.mask:Mask",
     },
 )

@@ -31,6 +31,7 @@ class Canvas(nn.Module, ABC):
         fineness: pixels of the canvas for each pixel of a view, along a side, where the recipe leaves `scale`
             open; None is the picture's own resolution.
         finish: the finish steps where the recipe leaves them open.
+        exact: its finished picture has the colours of a palette, and no others.
         grows: a large picture begins on a small canvas of this kind, which is built anew when it is to grow
             (`clipart.canvas.size`).
         extras: its own settings with their defaults, where it is a part of another package; `build` finds
@@ -46,6 +47,7 @@ class Canvas(nn.Module, ABC):
     fineness: ClassVar[float | None] = None
     grows: ClassVar[bool] = False
     finish: ClassVar[tuple[str, ...]] = ("clean",)
+    exact: ClassVar[bool] = False
     extras: ClassVar[Mapping[str, bool | int | float | str]] = {}
     start: Tensor
 
@@ -89,6 +91,10 @@ class Canvas(nn.Module, ABC):
         """
         return None
 
+    def finished(self, image: Tensor) -> Tensor:
+        """Return the picture, (1, 3, height, width), after the finish steps; here as it is."""
+        return image
+
     def leaves(self, height: int, width: int) -> dict[str, bytes]:
         """Return files beside the picture of this size, by the ending of their name, such as ".svg"."""
         return {}
@@ -109,6 +115,22 @@ class Canvas(nn.Module, ABC):
         `fresh`, of the same shape, is static on paper, for what comes into view.
         """
         self.restart(moved(image, settings, fresh))
+
+
+def branch(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors under `name/`, without that prefix."""
+    return {key.removeprefix(f"{name}/"): v for key, v in tensors.items() if key.startswith(f"{name}/")}
+
+
+def over(image: Tensor, ground: Tensor) -> Tensor:
+    """Return `image`, (n, 4, height, width) RGB with alpha, on `ground`, (1 or n, 3, ...): (n, 3, ...).
+
+    An image without an alpha channel is returned as it is.
+    """
+    if image.shape[1] == 3:
+        return image
+    alpha = image[:, 3:]
+    return alpha * image[:, :3] + (1 - alpha) * ground
 
 
 class _ClampWithGrad(torch.autograd.Function):

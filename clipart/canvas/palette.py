@@ -39,6 +39,7 @@ class PaletteCanvas(Canvas):
 
     pace = 1.0
     finish: ClassVar[tuple[str, ...]] = ()
+    exact = True
     colours: Tensor
     hardness: Tensor
 

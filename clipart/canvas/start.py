@@ -65,14 +65,14 @@ def static(height: int, width: int, grain: float, generator: torch.Generator | N
     return (noise - noise.mean()) / noise.std().clamp(min=1e-6)
 
 
-def load_picture(path: str, height: int, width: int) -> Tensor:
+def load_picture(path: str, height: int, width: int, option: str = "--init") -> Tensor:
     """Read a picture, turn it upright, cut it to the aspect asked for: (1, 3, height, width) in [0, 1].
 
-    `path` is as a recipe keeps it. Transparent pictures are laid on white.
+    `path` is as a recipe keeps it; messages name it after `option`. Transparent pictures are laid on white.
 
     Raises:
         UsageError: as `clipart.pictures.open_picture`, or as `clipart.given.recall`.
     """
-    given = recall(path) if path.startswith(MARK) else open_picture(Path(real_name(path)), "--init")
+    given = recall(path) if path.startswith(MARK) else open_picture(Path(real_name(path)), option)
     picture = on_white(given)
     return from_pil(ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS))[None].contiguous()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 from torch import Tensor
 
@@ -57,6 +58,20 @@ class Svg:
     def encode(self) -> bytes:
         """Return the file."""
         return "\n".join([*self.lines, "</svg>", ""]).encode()
+
+
+def mirrored(svg: bytes, *, both: bool) -> bytes:
+    """Return what `Svg.encode` made with its left half mirrored, or if `both` its upper left quarter."""
+    head, *lines, end = svg.decode().rstrip().split("\n")
+    width, height = (float(number) for number in re.findall(r"viewBox=\"0 0 (\S+) (\S+)\"", head)[0])
+    part = f'width="{width / 2:g}" height="{height / 2 if both else height:g}"'
+    turns = [f"-1 0 0 1 {width:g} 0"]
+    turns += [f"1 0 0 -1 0 {height:g}", f"-1 0 0 -1 {width:g} {height:g}"] if both else []
+    copies = [f'<use href="#part" transform="matrix({turn})"/>' for turn in turns]
+    clip = f'<clipPath id="half"><rect {part}/></clipPath>'
+    return "\n".join(
+        [head, clip, '<g id="part" clip-path="url(#half)">', *lines, "</g>", *copies, end, ""]
+    ).encode()
 
 
 def _hex(colour: Tensor) -> str:

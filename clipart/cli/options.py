@@ -26,7 +26,7 @@ NAMED = {"until": "MATCH"}
 CHOICES = (
     "{choices}"  # stands in the words about an option for the values, which are asked for when it is shown
 )
-METAVARS = {int: "N", float: "X", str: "TEXT"}
+METAVARS = {int: "N", float: "X", str: "TEXT", bool: None}
 
 
 def option(
@@ -167,9 +167,15 @@ def _from_field(name: str, field: FieldInfo) -> Any:
     metavar = NAMED.get(name) or METAVARS[kind]
     if extra["unit"] == "file" or extra["unit"].isupper():
         metavar = extra["unit"].upper()
+    flag = f"--{name.replace('_', '-')}"
+    if kind is bool:
+        return Annotated[
+            bool | None,
+            option(f"{flag}/--no-{flag[2:]}", about=_about_field(name, field), panel=extra["group"]),
+        ]
     return own(
         list[str] if many else kind,
-        *(flag for flag in (f"--{name.replace('_', '-')}", ALSO.get(name), SHORT.get(name)) if flag),
+        *(each for each in (flag, ALSO.get(name), SHORT.get(name)) if each),
         about=_about_field(name, field),
         value=_shown(field.default, "," if extra["joined"] else " "),
         metavar=metavar,

@@ -28,10 +28,15 @@ class Judge:
     @torch.no_grad()
     def see(self, image: Tensor) -> Tensor:
         """Return the embedding of `image` (1, 3, height, width) where each part is looked for: (parts, d)."""
-        clip, count = self.clip, self.layout.count
+        clip, layout = self.clip, self.layout
         image = image.to(clip.device)
-        there = clip.encode_images(whole(image, clip.side) if count == 1 else placed(image, clip.side, count))
-        return torch.stack([there.mean(dim=0) if place is None else there[place] for place in self.layout.of])
+        if layout.count == 1 and not layout.boxes:
+            looks = [whole(image, clip.side)]
+        else:
+            looks = placed(image, clip.side, layout)
+        found = clip.encode_images(torch.cat(looks))
+        there = torch.stack([each.mean(dim=0) for each in torch.split(found, [len(look) for look in looks])])
+        return torch.stack([found.mean(dim=0) if p is None else there[p] for p in layout.of])
 
     @torch.no_grad()
     def check(self, image: Tensor, step: int) -> Check:

@@ -110,7 +110,7 @@ class Objective:
             height, width = image.shape[-2:]
             self._built = (
                 key,
-                build_terms(settings, self.layout.count, height, width, image.device, self.kept),
+                build_terms(settings, self.layout, height, width, image.device, self.kept),
             )
         return self._built[1]
 

@@ -7,35 +7,37 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clipart.layout import Layout, cells
+from clipart.layout import Box, Layout, cells
 
 
 @dataclass(frozen=True)
 class Places:
-    """Places on a canvas, all of one size.
+    """Places on a canvas.
 
     Attributes:
         maps: (count, 3, 3), from a place to the canvas, both in [-1, 1] coordinates.
-        height, width: of a place, in pixels.
+        sizes: height and width of each place, in pixels.
     """
 
     maps: Tensor
-    height: float
-    width: float
+    sizes: tuple[tuple[float, float], ...]
 
-    @property
-    def side(self) -> float:
-        """The shorter side of a place, in pixels."""
-        return min(self.height, self.width)
+    def parts(self, height: int, width: int) -> list[float]:
+        """Return the shorter side of each place as a part of the canvas's."""
+        return [min(size) / min(height, width) for size in self.sizes]
 
 
-def places(count: int, height: int, width: int) -> Places:
-    """Put `count` squares on a canvas of `height` by `width` pixels, in rows, as large as they can be.
+def places(layout: Layout, height: int, width: int) -> Places:
+    """Return the places of `layout` on a canvas of `height` by `width` pixels.
 
-    One place is the whole canvas, whatever its form. A last row that is not full stands in the middle.
+    They are its boxes; without any, squares in rows, as large as they can be. One such place is the whole
+    canvas, whatever its form. A last row that is not full stands in the middle.
     """
+    count = layout.count
+    if layout.boxes:
+        return _boxes(layout.boxes, height, width)
     if count == 1:
-        return Places(torch.eye(3)[None], height, width)
+        return Places(torch.eye(3)[None], ((height, width),))
     grid = cells(count, height, width)
     maps = torch.zeros(count, 3, 3)
     maps[:, 0, 0], maps[:, 1, 1], maps[:, 2, 2] = grid.side / width, grid.side / height, 1
@@ -44,7 +46,16 @@ def places(count: int, height: int, width: int) -> Places:
         beside = min(grid.columns, count - row * grid.columns)
         maps[index, 0, 2] = (2 * column + 1 - beside) / grid.columns
         maps[index, 1, 2] = (2 * row + 1 - grid.rows) / grid.rows
-    return Places(maps, grid.side, grid.side)
+    return Places(maps, ((grid.side, grid.side),) * count)
+
+
+def _boxes(boxes: tuple[Box, ...], height: int, width: int) -> Places:
+    maps = torch.eye(3).repeat(len(boxes), 1, 1)
+    for index, box in enumerate(boxes):
+        maps[index, 0, 0], maps[index, 1, 1] = box.width, box.height
+        maps[index, 0, 2] = 2 * box.left + box.width - 1
+        maps[index, 1, 2] = 2 * box.top + box.height - 1
+    return Places(maps, tuple((box.height * height, box.width * width) for box in boxes))
 
 
 def attention(layout: Layout, place: Tensor) -> Tensor:

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from clipart.canvas.base import over
 from clipart.canvas.start import paper_colour
 from clipart.critic.places import places
+from clipart.layout import Layout
 from clipart.recipe import Recipe
 
 # Their weights are settings of these names.
@@ -27,6 +29,7 @@ REGULARISERS = (
     "keep",
 )
 _MARGIN = 0.2  # of each side
+_OPACITY, _HALF = 1.0, 0.5  # weights of the prices of an alpha channel, and of half tones among them
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,16 @@ class Term:
 
 def build_terms(
     settings: Recipe,
-    count: int,
+    layout: Layout,
     height: int,
     width: int,
     device: torch.device,
     kept: Tensor | None = None,
 ) -> list[Term]:
-    """Return the terms that have a weight in `settings`, for a canvas of this size with `count` places.
+    """Return the terms that have a weight in `settings`, for a canvas of this size, with `layout`.
 
-    A picture to keep to, `kept` of any size, takes the place of the paper.
+    A picture to keep to, `kept` of any size, takes the place of the paper. An image with an alpha channel is
+    priced as it lies on the paper, and its alpha by `Opacity`.
     """
     paper = paper_colour(settings).to(device)
     if kept is not None:
@@ -58,12 +62,22 @@ def build_terms(
         "range": out_of_range,
         "saturation": saturation,
         "ink": Ink(paper),
-        "margin": Margin(paper, count, height, width),
     }
+    if not settings.tile:  # a tile has no edge
+        losses["margin"] = Margin(paper, layout, height, width)
     if kept is not None:
         losses["keep"] = Keep(paper)
     terms = [Term(name, getattr(settings, name), loss) for name, loss in losses.items()]
+    if settings.transparent:
+        opacity = Opacity(settings.opacity, layout, height, width, device)
+        terms = [Term(each.name, each.weight, _laid(each.loss, paper)) for each in terms]
+        terms.append(Term("opacity", _OPACITY, opacity))
     return [term for term in terms if term.weight]
+
+
+def _laid(loss: Callable[[Tensor], Tensor], paper: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return `loss` of an image with an alpha channel, as it lies on `paper`."""
+    return lambda image: loss(over(image, paper))
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -110,22 +124,43 @@ class Ink:
 class Margin:
     """Mean squared distance from the paper, as `Ink` has it, weighted near the edge of a place.
 
-    The weight rises from 0 at `_MARGIN` of each side of one of the `count` places to 1 at its edge and
-    beyond. What is kept off the edge closes into ONE thing in the middle; without it, a CLIP is content with
-    parts of things that run out of the sheet.
+    The weight rises from 0 at `_MARGIN` of each side of one of the places to 1 at its edge and beyond.
+    What is kept off the edge closes into ONE thing in the middle; without it, a CLIP is content with parts of
+    things that run out of the sheet.
     """
 
-    def __init__(self, paper: Tensor, count: int, height: int, width: int) -> None:
+    def __init__(self, paper: Tensor, layout: Layout, height: int, width: int) -> None:
         self.paper = paper
-        maps = places(count, height, width).maps.to(paper)
-        rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
-        columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
-        # Places do not overlap, so at each pixel one of them counts.
-        self.weight = 1 - torch.einsum("nh,nw->hw", rows, columns)
+        self.weight = _near_edges(layout, height, width, paper.device)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the loss of `image`."""
         return (self.weight * (image - self.paper).square()).mean()
+
+
+class Opacity:
+    """What an alpha channel costs: more of it than `most` of the picture, near an edge, and half tones.
+
+    The first is the target of Dream Fields (Jain et al., arXiv 2112.01455) for the mean of the alpha. The
+    second is `Margin` for the alpha. The third makes each place either opaque or not.
+    """
+
+    def __init__(self, most: float, layout: Layout, height: int, width: int, device: torch.device) -> None:
+        self.most, self.weight = most, _near_edges(layout, height, width, device)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Return the loss of `image`, (1, 4, height, width)."""
+        alpha = image[:, 3]
+        above = (alpha.mean() - self.most).clamp(min=0)
+        return above + (self.weight * alpha).mean() + _HALF * (alpha * (1 - alpha)).mean()
+
+
+def _near_edges(layout: Layout, height: int, width: int, device: torch.device) -> Tensor:
+    """Return (height, width): 0 in the middle of a place, 1 at its edge and outside of all."""
+    maps = places(layout, height, width).maps.to(device)
+    rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
+    columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
+    return 1 - (rows[:, :, None] * columns[:, None, :]).amax(dim=0)
 
 
 def _nearness(length: int, extent: Tensor, middle: Tensor) -> Tensor:

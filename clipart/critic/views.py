@@ -17,11 +17,15 @@ from kornia.geometry.transform import get_perspective_transform, homography_warp
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from clipart.critic.places import places
+from clipart.canvas.base import over
+from clipart.critic.places import Places, places
+from clipart.layout import Layout
 from clipart.recipe import Recipe
 from clipart.rng import Streams
 
 _CORNERS = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+_BEYOND = 0.75  # of each side, that is seen beyond the edges of a tile
+_CELLS = 8  # of a random ground, along a side
 _ERASE_SIDES = (0.15, 0.4)  # of an erased box, as a part of the view
 
 
@@ -39,6 +43,8 @@ class Views:
         noise: standard deviation of the Gaussian noise, in colour (white is 1).
         boxes: (n, 4), left, top, right, bottom of the erased box in [0, 1]; empty where nothing is.
         seeds: (n,), int64, seed of each view's noise.
+        wraps: whether the canvas goes on beyond its edge as it begins on the other side.
+        grounds: (n, 3, `_CELLS`, `_CELLS`), what a canvas with an alpha channel is seen on; None for others.
     """
 
     homographies: Tensor
@@ -49,6 +55,8 @@ class Views:
     noise: float
     boxes: Tensor
     seeds: Tensor
+    wraps: bool = False
+    grounds: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -63,11 +71,22 @@ class Views:
             self.noise,
             self.boxes[part],
             self.seeds[part],
+            self.wraps,
+            None if self.grounds is None else self.grounds[part],
         )
 
     def render(self, image: Tensor, side: int) -> Tensor:
-        """Return the views of `image` (1, 3, height, width) as (n, 3, side, side)."""
-        seen = resample(image, self.homographies.to(image), self.span, side)
+        """Return the views of `image` (1, 3, height, width), or 4 with an alpha, as (n, 3, side, side)."""
+        homographies = self.homographies.to(image)
+        if self.wraps:
+            image, homographies = _repeated(image, homographies)
+            reach = (1 + 2 * _BEYOND) ** -1
+            seen = resample(image, homographies, (self.span[0] * reach, self.span[1] * reach), side)
+        else:
+            seen = resample(image, homographies, self.span, side)
+        if self.grounds is not None:
+            ground = F.interpolate(self.grounds.to(seen), size=seen.shape[-2:], mode="bilinear")
+            seen = over(seen, ground)
         return self._corrupt(seen)
 
     def _corrupt(self, seen: Tensor) -> Tensor:
@@ -81,6 +100,15 @@ class Views:
         if self.noise > 0:
             seen = seen + self.noise * _noise(self.seeds, seen)
         return seen
+
+
+def _repeated(image: Tensor, homographies: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `image` with `_BEYOND` of what is beyond its edges, as a tile goes on, and the maps to it."""
+    height, width = image.shape[-2:]
+    rows, columns = (torch.arange(round(-_BEYOND * n), round((1 + _BEYOND) * n)) % n for n in (height, width))
+    large = image[:, :, rows.to(image.device)][:, :, :, columns.to(image.device)]
+    scale = torch.tensor([width / len(columns), height / len(rows), 1.0]).to(homographies)
+    return large, scale.diag() @ homographies
 
 
 def _noise(seeds: Tensor, like: Tensor) -> Tensor:
@@ -101,7 +129,9 @@ def _inside(boxes: Tensor, side: int) -> Tensor:
 
 
 def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], side: int) -> Tensor:
-    """Look at `image` through n homographies, without aliasing: (n, 3, side, side).
+    """Look at `image`, (1, channels, height, width), through n homographies: (n, channels, side, side).
+
+    There is no aliasing.
 
     `span` is the smallest and the largest size of a view, as parts of the short side. The image is first
     averaged down as far as the smallest allows, then every view is sampled finely enough for the largest and
@@ -123,19 +153,19 @@ def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], sid
 
 
 def sample_views(
-    recipe: Recipe, height: int, width: int, progress: float, streams: Streams, count: int
+    recipe: Recipe, height: int, width: int, progress: float, streams: Streams, layout: Layout
 ) -> Views:
-    """Draw the views of one step, of each of `count` places in turn, so at least as many.
+    """Draw the views of one step, of each place of `layout` in turn, so at least as many.
 
     `progress` in [0, 1] moves the smallest view from `overview` to `detail`. Sizes are uniform between it and
     `largest`, as parts of a place's short side; positions are uniform over the place, `shift` of the view
     over its edge. Past its edge the canvas goes on as it ends.
     """
-    n, generator = max(recipe.views, count), streams.views
-    there, place = places(count, height, width), torch.arange(n) % count
+    n, generator = max(recipe.views, layout.count), streams.views
+    there, place = places(layout, height, width), torch.arange(n) % layout.count
     smallest = recipe.overview + (recipe.detail - recipe.overview) * progress
     sizes = smallest + max(0.0, recipe.largest - smallest) * torch.rand(n, generator=generator)
-    homographies = there.maps[place] @ _homographies(recipe, there.height, there.width, sizes, generator)
+    homographies = there.maps[place] @ _homographies(recipe, _shapes(there)[place], sizes, generator)
 
     augment = streams.augment
     jitter = recipe.jitter * (2 * torch.rand(n, 3, generator=augment) - 1) + torch.tensor([0.0, 1.0, 1.0])
@@ -145,16 +175,43 @@ def sample_views(
     erased = torch.rand(n, 1, generator=augment) < recipe.erase
     boxes = torch.where(erased, torch.cat([corner, corner + sides], dim=1), torch.zeros(n, 4))
     seeds = torch.randint(2**62, (n,), generator=augment)
-    part = there.side / min(height, width)
-    span = part * smallest, part * max(smallest, recipe.largest)
-    return Views(homographies, place, part * sizes, span, jitter, recipe.noise, boxes, seeds)
+    grounds = _grounds(n, augment) if recipe.transparent else None
+    if recipe.tile:  # every second view is looked at anywhere on the wallpaper
+        away = 2 * torch.rand(n, 2, generator=generator) - 1
+        homographies[1::2, :2, 2] += away[1::2]
+    parts = there.parts(height, width)
+    span = min(parts) * smallest, max(parts) * max(smallest, recipe.largest)
+    sizes = torch.tensor(parts)[place] * sizes
+    return Views(homographies, place, sizes, span, jitter, recipe.noise, boxes, seeds, recipe.tile, grounds)
 
 
-def _homographies(
-    recipe: Recipe, height: float, width: float, sizes: Tensor, generator: torch.Generator
-) -> Tensor:
-    """Compose tilt, mirror, turn, size and position, in that order: (n, 3, 3), view to canvas."""
-    n, short = len(sizes), min(height, width)
+def _grounds(n: int, generator: torch.Generator) -> Tensor:
+    """Draw grounds to see a transparent picture on, (n, 3, `_CELLS`, `_CELLS`): plain, clouds, or checks.
+
+    After the random backgrounds of Dream Fields (Jain et al., arXiv 2112.01455).
+    """
+    plain = torch.rand(n, 3, 1, 1, generator=generator).expand(n, 3, _CELLS, _CELLS)
+    clouds = F.interpolate(
+        torch.rand(n, 3, 3, 3, generator=generator), size=(_CELLS, _CELLS), mode="bilinear"
+    )
+    other = torch.rand(n, 3, 1, 1, generator=generator)
+    at = torch.arange(_CELLS)
+    checks = torch.where((at[:, None] + at[None, :]) % 2 == 0, plain, other)
+    kind = torch.randint(4, (n, 1, 1, 1), generator=generator)
+    return torch.where(kind < 2, plain, torch.where(kind == 2, clouds, checks))  # every second is plain
+
+
+def _shapes(there: Places) -> Tensor:
+    """Return width and height of the square that fits into each place, as parts of the place: (count, 2)."""
+    return torch.tensor([[min(size) / size[1], min(size) / size[0]] for size in there.sizes])
+
+
+def _homographies(recipe: Recipe, shapes: Tensor, sizes: Tensor, generator: torch.Generator) -> Tensor:
+    """Compose tilt, mirror, turn, size and position, in that order: (n, 3, 3), view to place.
+
+    `shapes`, (n, 2), are those of `_shapes` for the place of each view, `sizes` (n,) parts of such a square.
+    """
+    n = len(sizes)
 
     def uniform(*shape: int) -> Tensor:
         return 2 * torch.rand(shape, generator=generator) - 1
@@ -163,7 +220,7 @@ def _homographies(
     tilt: Tensor = get_perspective_transform(square, square + 2 * recipe.perspective * uniform(n, 4, 2))
     mirror = torch.where(torch.rand(n, generator=generator) < recipe.flip, -1.0, 1.0)
     angle = math.radians(recipe.rotate) * uniform(n)
-    extent = sizes[:, None] * torch.tensor([short / width, short / height])
+    extent = sizes[:, None] * shapes
     centre = uniform(n, 2) * ((1 - extent).clamp(min=0) + 2 * recipe.shift * extent)
 
     placed = torch.zeros(n, 3, 3)
@@ -181,20 +238,26 @@ def whole(image: Tensor, side: int) -> Tensor:
 
     This is the judge's fixed, un-augmented look: one square for a square picture.
     """
+    return resample(image, _squares(*image.shape[-2:]).to(image), (1.0, 1.0), side)
+
+
+def placed(image: Tensor, side: int, layout: Layout) -> list[Tensor]:
+    """Look at each place of `layout` on `image` (1, 3, height, width) so: (n, 3, side, side) each."""
     height, width = image.shape[-2:]
+    there = places(layout, height, width)
+    return [
+        resample(image, (each @ _squares(*size)).to(image), (part, part), side)
+        for each, size, part in zip(there.maps, there.sizes, there.parts(height, width), strict=True)
+    ]
+
+
+def _squares(height: float, width: float) -> Tensor:
+    """Return the fewest even squares that cover a rectangle, as maps to it: (n, 3, 3)."""
     short = min(height, width)
-    n = math.ceil(max(height, width) / short)
+    n = math.ceil(max(height, width) / short - 1e-6)
     homographies = torch.eye(3).repeat(n, 1, 1)
     extent = torch.tensor([short / width, short / height])
     homographies[:, 0, 0], homographies[:, 1, 1] = extent
     slack = torch.linspace(-1, 1, n)[:, None] if n > 1 else torch.zeros(1, 1)
     homographies[:, :2, 2] = slack * (1 - extent)
-    return resample(image, homographies.to(image), (1.0, 1.0), side)
-
-
-def placed(image: Tensor, side: int, count: int) -> Tensor:
-    """Look at the `count` places of `image` (1, 3, height, width), un-augmented: (count, 3, side, side)."""
-    height, width = image.shape[-2:]
-    there = places(count, height, width)
-    part = there.side / min(height, width)
-    return resample(image, there.maps.to(image), (part, part), side)
+    return homographies

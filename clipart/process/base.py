@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from clipart.canvas.base import Canvas
+from clipart.canvas.base import branch as branch
 from clipart.canvas.start import fresh_ground
 from clipart.critic.objective import Objective
 from clipart.critic.views import Views
@@ -102,8 +103,3 @@ class Trying(Process):
         """Let the canvas show what the camera of `settings` sees one step later."""
         fresh = fresh_ground(settings, *self.canvas.size, self._generator)
         self.canvas.move(self.image().clamp(0, 1), settings, fresh)
-
-
-def branch(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Return the tensors under `name/`, without that prefix."""
-    return {key.removeprefix(f"{name}/"): v for key, v in tensors.items() if key.startswith(f"{name}/")}

@@ -35,7 +35,7 @@ from clipart.models.spec import read_critic
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.folder import CHECKPOINTS, Folder, Place, Slot, as_slot
 from clipart.record.header import KEY, Header, require_whole, stamped
-from clipart.record.metadata import require_harmless, versions
+from clipart.record.metadata import PICTURES, require_harmless, versions
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
@@ -343,7 +343,7 @@ def require_allowed(saved: Checkpoint, allowed: Mapping[str, Any]) -> None:
                 there = " ".join(sorted(has[key]))
                 raise UsageError(f"--{key} {text}: a run goes on with its own models. It has: {there}")
     if not saved.is_ours:
-        require_harmless(recipe.model_copy(update={"init": None}), allowed)
+        require_harmless(recipe.model_copy(update=dict.fromkeys(PICTURES)), allowed)
 
 
 def _of_2(tensors: Mapping[str, Tensor], settings: Recipe) -> dict[str, Tensor]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipart.canvas.base import over
+from clipart.canvas.start import paper_colour
 from clipart.errors import ClipartError
 from clipart.files import require_file_size, require_folder, require_space
 from clipart.iterates import Iterate
@@ -124,7 +126,7 @@ class Record:
         return tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
 
     def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
-        """Write the picture `finished`, (3, H, W) RGB in [0, 1], what lies beside it, and the video."""
+        """Write the picture `finished`, (3 or 4, H, W) in [0, 1], what lies beside it, and the video."""
         texts = self._texts()
         if "picture" in self.paths:
             save_picture(finished, self.place("picture"), texts)
@@ -140,7 +142,8 @@ class Record:
             ease = 1.0 if self.recipe.moves else EASE  # a camera goes evenly
             film = Film(self.outputs.fps, self.outputs.video_seconds, ease=ease)
             trajectory = open_trajectory(self.folder or self.paths["video"].parent)
-            render(trajectory, self.place("video"), film, finished, texts)
+            paper = paper_colour(self.recipe).to(finished)
+            render(trajectory, self.place("video"), film, over(finished[None], paper)[0], texts)
         if self.folder is not None and (place := self.folder.now_at()) != self.folder.path:
             _name(self, place)
         return to_pil(finished), self.paths
@@ -194,7 +197,7 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     pixels = recipe.width * recipe.height
     if outputs.file is not None:
         texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
-        require_picture(outputs.file, texts, recipe.longest)
+        require_picture(outputs.file, texts, recipe.longest, alpha=recipe.transparent)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
         require_file_size(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:

@@ -20,6 +20,7 @@ from clipart import limits
 from clipart.errors import UsageError
 from clipart.models.needed import FILES, needed_by
 from clipart.models.spec import ModelSpec, read_critic
+from clipart.palettes import is_file
 from clipart.presets import load_recipe
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.folder import Folder
@@ -28,6 +29,7 @@ from clipart.text import allowed, kept_name, real_name
 
 FORMAT = 2
 READS = (1, 2)  # docs/formats.md says what changed
+PICTURES = ("init", "mask")  # settings that name a picture of the user's
 _NEGATIVE = "Negative prompt:"
 PACKAGES = ("clipart", "torch", "open_clip_torch", "kornia")
 # IPTC's word for what this is: https://cv.iptc.org/newscodes/digitalsourcetype/
@@ -147,8 +149,9 @@ def shared(origin: Origin) -> Origin:
     specs = {"judge": recipe.judge} | {name: getattr(recipe, name) for name in FILES}
     changes: dict[str, Any] = {name: _last_part(spec) for name, spec in specs.items() if spec is not None}
     changes["clip"] = tuple(_last_part(spec) for spec in recipe.clip)
-    if recipe.init is not None:
-        changes["init"] = kept_name(Path(real_name(recipe.init)).name)
+    for name in PICTURES:
+        if (picture := getattr(recipe, name)) is not None:
+            changes[name] = kept_name(Path(real_name(picture)).name)
     models = {_last_part(ModelSpec(name)).name: digest for name, digest in origin.models.items()}
     return replace(origin, recipe=recipe.model_copy(update=changes), models=models)
 
@@ -223,7 +226,9 @@ def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
     }
     climbed = {read_critic(str(text)).name for text in chosen.get("clip") or ()}
     files["judge"] = [name for name in files["judge"] if name not in climbed]
-    for key, found in ({"init": [recipe.init] if recipe.init is not None else []} | files).items():
+    pictures = {key: [name] for key in PICTURES if (name := getattr(recipe, key)) is not None}
+    pictures |= {"palette": found} if (found := [name for name in recipe.palette if is_file(name)]) else {}
+    for key, found in (pictures | files).items():
         if found and chosen.get(key) is None:
             raise UsageError(
                 f"The recipe reads the file {_short(found[0])} ({key}), and a recipe or a preset must not "

@@ -29,15 +29,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """A format: Pillow's name and options, pixels of a side at most, bytes of XMP or EXIF at most."""
+    """A format: Pillow's name and options, pixels of a side at most, bytes of XMP or EXIF at most.
+
+    `alpha` says whether a picture may be transparent.
+    """
 
     name: str
     side: int
     packet: int = 2**20
+    alpha: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-_JPEG = Kind("JPEG", 65_500, 65_000, {"quality": 95, "subsampling": "4:4:4"})
+_JPEG = Kind("JPEG", 65_500, 65_000, False, {"quality": 95, "subsampling": "4:4:4"})
 KINDS: Mapping[str, Kind] = {
     ".png": Kind("PNG", 2**20),
     ".jpg": _JPEG,
@@ -48,10 +52,12 @@ KINDS: Mapping[str, Kind] = {
 _MODELS = 4096  # bytes in which the hashes of a run's models fit, which are not known before it begins
 
 
-def require_picture(path: Path, texts: Mapping[str, str] | None = None, side: int = 1) -> None:
+def require_picture(
+    path: Path, texts: Mapping[str, str] | None = None, side: int = 1, *, alpha: bool = False
+) -> None:
     """Check, before any work is done, that a picture can be written at `path`, with `texts` in it.
 
-    `side` is its longer side in pixels.
+    `side` is its longer side in pixels, `alpha` whether it is transparent.
 
     Raises:
         UsageError: a suffix of no format; one that this Pillow cannot write; a picture too large for it, or a
@@ -59,6 +65,8 @@ def require_picture(path: Path, texts: Mapping[str, str] | None = None, side: in
         UsageError, ResourceError: as `clipart.record.folder.require_output`.
     """
     kind, png = kind_of(path), path.with_suffix(".png").name
+    if alpha and not kind.alpha:
+        raise UsageError(f"{path}: {kind.name} has no transparency. Type {png}.")
     if side > kind.side:
         raise UsageError(
             f"{path}: {kind.name} has at most {kind.side:,} pixels a side, and this picture {side:,}. "
