@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from clipart.canvas.start import load_picture
 from clipart.critic.regularisers import build_terms
 from clipart.keeping import pull
+from clipart.layout import Layout
 from clipart.loop import go_on, iterate
 from clipart.presets import dump_recipe, load_recipe
-from clipart.layout import Layout
 from clipart.recipe import make_recipe
 from clipart.session import Session
 

@@ -14,8 +14,8 @@ from clipart.recipe import Recipe
 
 _COARSEST = 3  # short side, in pixels, at which the resolutions of a sum stop halving
 _FINEST = 128  # pixels of the short side
-_FIRST = 0.5  # alpha at the start
-_STEEP = 4.0  # of the sigmoid from a parameter's sum to the alpha: there a unit is one of alpha, about
+_INSIDE, _OUTSIDE = 0.8, 0.2  # alpha at the start, in the middle and at the edges
+_SOFT, _HARD = 4.0, 12.0  # steepness of the sigmoid at the first step, a unit of alpha a unit, and at the last
 _CLEAR, _SOLID = 0.25, 0.75  # alphas that the finished picture shows as none, and as all
 
 
@@ -31,6 +31,7 @@ class Transparent(Map):
     """
 
     first: Tensor
+    steep: Tensor
     amplitudes: Tensor
 
     def __init__(self, start: Tensor) -> None:
@@ -40,9 +41,10 @@ class Transparent(Map):
         sizes = [(round(height * share), round(width * share))]
         while min(sizes[-1]) > _COARSEST:
             sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
-        before = start[:, 3:] if start.shape[1] > 3 else torch.full_like(start[:, :1], _FIRST)
+        before = start[:, 3:] if start.shape[1] > 3 else _disc(height, width).to(start)
         before = F.interpolate(before, size=sizes[0], mode="bilinear", antialias=True)
-        self.register_buffer("first", torch.logit(before.clamp(0.01, 0.99)) / _STEEP)
+        self.register_buffer("first", torch.logit(before.clamp(0.01, 0.99)) / _SOFT)
+        self.register_buffer("steep", torch.tensor(_SOFT).to(start))
         raw = torch.tensor([1 / min(size) for size in reversed(sizes)])
         self.register_buffer("amplitudes", (raw / raw.sum()).to(start))
         self.levels = nn.ParameterList(torch.zeros(1, 1, h, w).to(start) for h, w in reversed(sizes))
@@ -62,13 +64,24 @@ class Transparent(Map):
         logits = self.first + total
         if logits.shape[-2:] != (height, width):
             logits = F.interpolate(logits, size=(height, width), mode="bicubic")
-        return torch.sigmoid(_STEEP * logits)
+        return torch.sigmoid(self.steep * logits)
 
     def forward(self, image: Tensor, exact: bool = False) -> Tensor:
         """Return the image, (1, 3, height, width), with its alpha: (1, 4, height, width)."""
         return torch.cat([image[:, :3], self.alpha(*image.shape[-2:])], dim=1)
 
+    def project(self, progress: float) -> None:
+        """Make the edges of the alpha harder."""
+        self.steep.fill_(_SOFT * (_HARD / _SOFT) ** progress)
+
     def finished(self, image: Tensor, exact: bool = False) -> Tensor:
         """Return the picture with a clean alpha."""
         alpha = ((image[:, 3:] - _CLEAR) / (_SOLID - _CLEAR)).clamp(0, 1)
         return torch.cat([image[:, :3], alpha], dim=1)
+
+
+def _disc(height: int, width: int) -> Tensor:
+    """Return the alpha to begin with, (1, 1, height, width): more in the middle than at the edges."""
+    y, x = (2 * (torch.arange(n) + 0.5) / n - 1 for n in (height, width))
+    far = (y[:, None].square() + x[None, :].square()).sqrt().clamp(max=1)
+    return torch.lerp(torch.tensor(_INSIDE), torch.tensor(_OUTSIDE), far)[None, None]

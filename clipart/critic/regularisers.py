@@ -29,7 +29,7 @@ REGULARISERS = (
     "keep",
 )
 _MARGIN = 0.2  # of each side
-_OPACITY, _HALF = 1.0, 0.5  # weights of the prices of an alpha channel, and of half tones among them
+_OPACITY = 1.0  # weight of the price of an alpha channel
 
 
 @dataclass(frozen=True)
@@ -139,10 +139,10 @@ class Margin:
 
 
 class Opacity:
-    """What an alpha channel costs: more of it than `most` of the picture, near an edge, and half tones.
+    """What an alpha channel costs: more than `most` of the picture, less than half of that, and edges.
 
-    The first is the target of Dream Fields (Jain et al., arXiv 2112.01455) for the mean of the alpha. The
-    second is `Margin` for the alpha. The third makes each place either opaque or not.
+    The first is the target of Dream Fields (Jain et al., arXiv 2112.01455) for the mean of the alpha; the
+    second is `Margin` for the alpha.
     """
 
     def __init__(self, most: float, layout: Layout, height: int, width: int, device: torch.device) -> None:
@@ -151,8 +151,9 @@ class Opacity:
     def __call__(self, image: Tensor) -> Tensor:
         """Return the loss of `image`, (1, 4, height, width)."""
         alpha = image[:, 3]
-        above = (alpha.mean() - self.most).clamp(min=0)
-        return above + (self.weight * alpha).mean() + _HALF * (alpha * (1 - alpha)).mean()
+        mean = alpha.mean()
+        beyond = (mean - self.most).clamp(min=0) + (self.most / 2 - mean).clamp(min=0)
+        return beyond + (self.weight * alpha).mean()
 
 
 def _near_edges(layout: Layout, height: int, width: int, device: torch.device) -> Tensor:
