@@ -1,6 +1,6 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
-python docs/make_pictures.py [NAME ...]      # fruit, presets, singles, canvases; all if none is named
+python docs/make_pictures.py [NAME ...]      # fruit, presets, singles, canvases, around; all if none is named
 """
 
 from __future__ import annotations
@@ -80,7 +80,49 @@ def canvases() -> Image.Image:
     return sheet({name: draw("a sunflower", **(base | way)) for name, way in WAYS.items()}, 3)
 
 
-SHEETS = {"presets": presets, "singles": singles, "canvases": canvases}
+CORNER = "62%,0%,38%,38%"
+AROUND = {
+    "--symmetry mirror": ("a butterfly", {"symmetry": "mirror"}),
+    "--symmetry quarter": ("a ladybug", {"symmetry": "quarter"}),
+    "--symmetry kaleidoscope:6": ("a flower", {"symmetry": "kaleidoscope:6"}),
+    "--tile --ink 0.6": ("a fish", {"tile": True, "ink": 0.6}),
+    "--transparent": ("a mushroom", {"transparent": True}),
+    "--place": ("a cat:: an apple::", {"place": ("a cat=0%,40%,60%,60%", f"an apple={CORNER}")}),
+    "--init house.png": ("a house", {}),
+    "--init house.png --mask": ("an apple", {"place": f"an apple={CORNER}", "init_strength": 0.2}),
+}
+
+
+def around() -> Image.Image:
+    """What can go around a canvas: a tile laid out 2 x 2, a transparent picture on checks, a masked one."""
+    base, cells = {"seed": 1, "steps": 200, "size": CELL, "starts": 1}, {}
+    for label, (prompt, settings) in AROUND.items():
+        if "--mask" in label:
+            mask = Image.new("L", (CELL, CELL), 0)
+            mask.paste(255, (CELL * 62 // 100, 0, CELL, CELL * 38 // 100))
+            settings = settings | {"init": cells["--init house.png"], "mask": mask}
+        picture = draw(prompt, **(base | settings))
+        if "tile" in settings:
+            tile, picture = picture.resize((CELL // 2, CELL // 2)), Image.new("RGB", picture.size)
+            for x in (0, CELL // 2):
+                for y in (0, CELL // 2):
+                    picture.paste(tile, (x, y))
+        if picture.mode == "RGBA":
+            picture = Image.alpha_composite(checks(), picture).convert("RGB")
+        cells[label] = picture
+    return sheet(cells, 4)
+
+
+def checks() -> Image.Image:
+    """The grey squares that mean that nothing is there."""
+    page, pen = (found := Image.new("RGBA", (CELL, CELL), "white")), ImageDraw.Draw(found)
+    for x in range(0, CELL, 12):
+        for y in range((x // 12 % 2) * 12, CELL, 24):
+            pen.rectangle((x, y, x + 11, y + 11), fill="#ccc")
+    return page
+
+
+SHEETS = {"presets": presets, "singles": singles, "canvases": canvases, "around": around}
 
 
 def main() -> None:

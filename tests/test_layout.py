@@ -137,7 +137,9 @@ def test_things_without_room_are_refused() -> None:
 
 def test_a_place_is_seen_as_if_it_were_cut_out() -> None:
     image = torch.rand(1, 3, 64, 128, generator=stream(1, "init"))
-    assert torch.allclose(torch.cat(placed(image, 64, squares(2))), torch.cat(image.split(64, dim=3)), atol=1e-4)
+    assert torch.allclose(
+        torch.cat(placed(image, 64, squares(2))), torch.cat(image.split(64, dim=3)), atol=1e-4
+    )
 
 
 def test_a_thing_pulls_at_its_own_place_only(random_clip: str, settings: dict[str, object]) -> None:

@@ -1,7 +1,7 @@
 """Canvases: what a run changes, and how to see it as an image. Tables that import no torch.
 
-A canvas is a class in a module of its own (`clipart.canvas.base` says what it has to be) and an entry here. So
-is a map of what a canvas shows (`clipart.canvas.mapped`): its name is that of the setting that asks for it.
+A canvas is a class in a module of its own (`clipart.canvas.base` says what it has to be) and an entry here.
+So is a map of what a canvas shows (`clipart.canvas.mapped`), by the name of the setting that asks for it.
 """
 
 from __future__ import annotations

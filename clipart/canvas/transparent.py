@@ -15,7 +15,7 @@ from clipart.recipe import Recipe
 _COARSEST = 3  # short side, in pixels, at which the resolutions of a sum stop halving
 _FINEST = 128  # pixels of the short side
 _INSIDE, _OUTSIDE = 0.8, 0.2  # alpha at the start, in the middle and at the edges
-_SOFT, _HARD = 4.0, 12.0  # steepness of the sigmoid at the first step, a unit of alpha a unit, and at the last
+_SOFT, _HARD = 4.0, 12.0  # steepness of the sigmoid at the first step and at the last
 _CLEAR, _SOLID = 0.25, 0.75  # alphas that the finished picture shows as none, and as all
 
 
