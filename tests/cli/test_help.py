@@ -35,7 +35,9 @@ def test_help_has_every_option_with_its_default(capsys: pytest.CaptureFixture[st
         flag = f"--{name.replace('_', '-')}"
         row = next(line for line in lines if line[5:].split(" ")[0] == flag)
         value = row[: COLUMN + 1].split(flag)[1].strip()
-        if isinstance(field.default, (int, float)):
+        if isinstance(field.default, bool):
+            assert value == ""
+        elif isinstance(field.default, (int, float)):
             assert float(value) == field.default
         elif isinstance(field.default, str):
             assert value == field.default

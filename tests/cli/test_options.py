@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -20,7 +21,8 @@ from clipart.runs import Outputs
 OTHERS: dict[str, Any] = {  # a value for each setting that is another than its default
     "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "beige", "until": "80%", "seconds": 3.5,
     "clip": ("tiny", "tiny-judge::2"), "judge": "tiny", "device": "cpu", "finish": "flat", "process": "mutate", "palette": ("red", "white"),
-    "canvas": "shapes", "vqgan": "a.safetensors",
+    "canvas": "shapes", "vqgan": "a.safetensors", "place": ("apple=left",), "mask": "b.png", "symmetry": "mirror", "transparent": True,
+    "tile": True,
 }  # fmt: skip
 
 
@@ -33,10 +35,24 @@ def test_every_setting_is_an_option(name: str, fake: FakeRun) -> None:
     flag, values = f"--{name.replace('_', '-')}", value if isinstance(value, tuple) else (value,)
     if (knobs()[name].json_schema_extra or {}).get("joined"):  # type: ignore[union-attr]
         values = (",".join(map(str, values)),)
-    assert main(["apple::9", *(word for each in values for word in (flag, str(each)))]) == 0
-    assert getattr(fake.recipe, name) == getattr(make_recipe({"prompt": "apple::9", name: value}), name)
+    typed = [flag] if value is True else [word for each in values for word in (flag, str(each))]
+    needed = {"init": "a.png"} if name == "mask" else {}
+    more = [word for each in needed.items() for word in (f"--{each[0]}", each[1])]
+    assert main(["apple::9", *typed, *more]) == 0
+    assert getattr(fake.recipe, name) == getattr(
+        make_recipe({"prompt": "apple::9", name: value, **needed}), name
+    )
     assert name not in fake.recipe.left
     assert getattr(fake.recipe, name) != default
+
+
+def test_a_flag_can_be_taken_back(fake: FakeRun, tmp_path: Path) -> None:
+    (tmp_path / "wall.toml").write_text("tile = true\n")
+    preset = ["--preset", str(tmp_path / "wall.toml")]
+    assert main(["apple", *preset]) == 0
+    assert fake.recipe.tile
+    assert main(["apple", *preset, "--no-tile"]) == 0
+    assert not fake.recipe.tile
 
 
 def fits(name: str, value: Any, default: Any) -> bool:
