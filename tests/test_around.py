@@ -25,6 +25,7 @@ from clipart.critic.views import sample_views
 from clipart.errors import UsageError
 from clipart.layout import WHOLE, Box, lay_out, read_box
 from clipart.loop import go_on, iterate
+from clipart.pictures import to_pil
 from clipart.prompt import parse
 from clipart.recipe import make_recipe
 from clipart.record.metadata import read_origin, require_harmless, shared
@@ -137,6 +138,20 @@ def test_a_mirrored_svg_is_the_picture(both: bool) -> None:
     svg = mirrored(canvas.leaves(96, 128)[".svg"], both=both).decode()
     found = Image.open(io.BytesIO(bytes(resvg.svg_to_bytes(svg_string=svg)))).convert("RGB")
     assert np.abs(np.asarray(found, float) - 255 * wanted[0].permute(1, 2, 0).numpy()).mean() < 2
+
+
+def test_a_transparent_svg_is_the_picture(settings: dict[str, object]) -> None:
+    resvg = pytest.importorskip("resvg_py")
+    sticker = {"canvas": "shapes", "shapes": 8, "transparent": True, "symmetry": "mirror", "starts": 1}
+    session = Session(make_recipe(settings | sticker | {"width": 64, "height": 64, "lr": 0.3, "upscale": 2}))
+    *_, _ = go_on(session)
+    svg = session.leaves(2)[".svg"].decode()
+    found = Image.open(io.BytesIO(bytes(resvg.svg_to_bytes(svg_string=svg)))).convert("RGBA")
+    wanted = to_pil(session.finished())
+    assert 0.05 < np.asarray(wanted.getchannel("A")).mean() / 255 < 0.95
+    grey = Image.new("RGBA", (128, 128), "#777")
+    one, two = (np.asarray(Image.alpha_composite(grey, each), float) for each in (found, wanted))
+    assert np.abs(one - two).mean() < 2
 
 
 # --- in a run ---

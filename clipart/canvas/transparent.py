@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.canvas.mapped import Map
+from clipart.canvas.vector import cut_out, size_of
 from clipart.recipe import Recipe
 
 _COARSEST = 3  # short side, in pixels, at which the resolutions of a sum stop halving
@@ -76,8 +77,16 @@ class Transparent(Map):
 
     def finished(self, image: Tensor, exact: bool = False) -> Tensor:
         """Return the picture with a clean alpha."""
-        alpha = ((image[:, 3:] - _CLEAR) / (_SOLID - _CLEAR)).clamp(0, 1)
-        return torch.cat([image[:, :3], alpha], dim=1)
+        return torch.cat([image[:, :3], _clean(image[:, 3:])], dim=1)
+
+    @torch.no_grad()
+    def leaf(self, ending: str, data: bytes) -> bytes | None:
+        """Return an SVG with the alpha as its mask; other files are left out."""
+        return cut_out(data, _clean(self.alpha(*size_of(data)))) if ending == ".svg" else None
+
+
+def _clean(alpha: Tensor) -> Tensor:
+    return ((alpha - _CLEAR) / (_SOLID - _CLEAR)).clamp(0, 1)
 
 
 def _disc(height: int, width: int) -> Tensor:

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 
+import torch
 from torch import Tensor
 
 from clipart.pictures import to_pil
@@ -33,10 +34,7 @@ class Svg:
         size = f'width="{self.width}" height="{self.height}"'
         if float(ground.flatten(2).std(dim=2).max()) < _PLAIN:
             return f'<rect {size} fill="{_hex(ground.mean(dim=(0, 2, 3)))}"/>'
-        buffer = io.BytesIO()
-        to_pil(ground[0].clamp(0, 1)).save(buffer, "PNG")
-        data = base64.b64encode(buffer.getvalue()).decode()
-        return f'<image {size} href="data:image/png;base64,{data}"/>'
+        return f'<image {size} href="data:image/png;base64,{_encoded(ground)}"/>'
 
     def curve(self, points: Tensor, colour: Tensor, opacity: float, width: float) -> None:
         """Add a quadratic Bezier curve through three `points`, (3, 2), with round ends."""
@@ -60,10 +58,33 @@ class Svg:
         return "\n".join([*self.lines, "</svg>", ""]).encode()
 
 
+def size_of(svg: bytes) -> tuple[int, int]:
+    """Return (height, width) in pixels of what `Svg.encode` made."""
+    width, height = re.findall(r'viewBox="0 0 (\d+) (\d+)"', svg.decode())[0]
+    return int(height), int(width)
+
+
+def cut_out(svg: bytes, alpha: Tensor) -> bytes:
+    """Return what `Svg.encode` made with `alpha`, (1, 1, height, width) in [0, 1], as its mask."""
+    head, *lines, end = svg.decode().rstrip().split("\n")
+    height, width = size_of(svg)
+    data = _encoded(torch.cat([torch.ones_like(alpha).expand(-1, 3, -1, -1), alpha], dim=1))
+    image = f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/>'
+    mask = f'<mask id="alpha" mask-type="alpha">{image}</mask>'
+    return "\n".join([head, mask, '<g mask="url(#alpha)">', *lines, "</g>", end, ""]).encode()
+
+
+def _encoded(image: Tensor) -> str:
+    """Return `image`, (1, 3 or 4, height, width), as PNG in base 64."""
+    buffer = io.BytesIO()
+    to_pil(image[0].clamp(0, 1)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 def mirrored(svg: bytes, *, both: bool) -> bytes:
     """Return what `Svg.encode` made with its left half mirrored, or if `both` its upper left quarter."""
     head, *lines, end = svg.decode().rstrip().split("\n")
-    width, height = (float(number) for number in re.findall(r"viewBox=\"0 0 (\S+) (\S+)\"", head)[0])
+    height, width = size_of(svg)
     part = f'width="{width / 2:g}" height="{height / 2 if both else height:g}"'
     turns = [f"-1 0 0 1 {width:g} 0"]
     turns += [f"1 0 0 -1 0 {height:g}", f"-1 0 0 -1 {width:g} {height:g}"] if both else []
