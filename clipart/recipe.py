@@ -162,8 +162,8 @@ class Recipe(Schema):
     palette: Palette = knob(
         (),
         "Canvas",
-        "colours of --canvas palette and pixelart, or a picture that has them; default: learned",
-        "COLOURS|FILE",
+        "colours of --canvas palette and pixelart, or a FILE that has them; default: learned",
+        "COLOURS",
         joined=True,
         max_length=64,
     )
