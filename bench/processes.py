@@ -1,12 +1,13 @@
 """What the processes without a gradient gain, against the gradient: cosine of the critic, at 64 x 64.
 
-    python bench/processes.py [--words 20] [--canvas shapes] [--evaluations 4000] [--sheet FILE] [--set NAME=VALUE]
+    python bench/processes.py [--words 20] [--skip N] [--canvas shapes] [--evaluations 4000] [--sheet FILE]
+        [--processes evolve mutate] [--set NAME=VALUE]
 
 For each of the first words of `bench/prompts.toml`, evenly spread, the gradient takes 200 steps, and `evolve` and
 `mutate` score as many pictures as --evaluations says, all from one start. The gain is the cosine between the critic's
 own look at the picture, without augmentation, and the word, less the same of the start. A bar is met for a word where
 `evolve` gains at least half of what the gradient gains, and `mutate` a quarter. Exit code 1 if it is met for fewer
-than three quarters of the words.
+than three quarters of the words. A run that was cut short goes on with --skip.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--words", type=int, default=20)
+    parser.add_argument("--skip", type=int, default=0)
     parser.add_argument("--canvas", default="shapes")
     parser.add_argument("--evaluations", type=int, default=4000)
     parser.add_argument("--processes", nargs="+", default=list(BARS))
@@ -78,7 +80,8 @@ def main() -> int:
     met = dict.fromkeys(args.processes, 0)
     sheet = Image.new("RGB", ((1 + len(args.processes)) * SIDE, args.words * SIDE), "white")
     steps = {name: steps_of(name, args.evaluations, settings) for name in args.processes}
-    for row, word in enumerate(words(args.words)):
+    chosen = words(args.words)[args.skip :]
+    for row, word in enumerate(chosen):
         base, picture, seconds = gain(word, "gradient", STEPS, {"canvas": args.canvas})
         sheet.paste(picture, (0, row * SIDE))
         line = f"{word:16} gradient {base:+.3f} in {seconds:3.0f} s"
@@ -91,8 +94,8 @@ def main() -> int:
         if args.sheet is not None:
             sheet.save(args.sheet)
     for name, count in met.items():
-        print(f"{name}: {BARS[name]:.0%} of the gradient's gain for {count} of {args.words} words")
-    return int(any(count < PART * args.words for count in met.values()))
+        print(f"{name}: {BARS[name]:.0%} of the gradient's gain for {count} of {len(chosen)} words")
+    return int(any(count < PART * len(chosen) for count in met.values()))
 
 
 if __name__ == "__main__":
