@@ -264,6 +264,16 @@ def test_every_map_has_a_setting() -> None:
     assert set(MAPS.names()) <= set(make_recipe({"prompt": "a"}).model_dump())
 
 
+def test_with_output_the_picture_is_all_that_is_written(
+    tmp_path: Path, random_clip: str, few_words: None
+) -> None:
+    (tmp_path / "a.svg").write_text("mine")
+    plain = ["--size", "64", "--steps", "2", "--starts", "1", "--views", "2", "--clip", random_clip, "-q"]
+    assert main(["apple", "--canvas", "shapes", *plain, "-o", str(tmp_path / "a.png")]) == 0
+    assert (tmp_path / "a.svg").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.svg"]
+
+
 # --- boxes ---
 
 

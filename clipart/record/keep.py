@@ -126,12 +126,12 @@ class Record:
         return tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
 
     def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
-        """Write the picture `finished`, (3 or 4, H, W) in [0, 1], what lies beside it, and the video."""
+        """Write the picture `finished`, (3 or 4, H, W) in [0, 1], and in a run's folder what lies beside it, and the video."""
         texts = self._texts()
         if "picture" in self.paths:
             save_picture(finished, self.place("picture"), texts)
             self.has_picture = True
-            for ending, data in leaves.items():
+            for ending, data in leaves.items() if self.folder is not None else ():
                 name, picture = ending.strip(".-").partition(".")[0], self.paths["picture"]
                 self.paths[name] = picture.with_name(f"{picture.stem}{ending}")
                 with written(self.place(name)) as temporary:
