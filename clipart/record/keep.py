@@ -126,7 +126,10 @@ class Record:
         return tags(Origin(self.recipe, self.models, versions())) if self.outputs.metadata else {}
 
     def complete(self, finished: Tensor, leaves: Mapping[str, bytes]) -> tuple[Image, dict[str, Path]]:
-        """Write the picture `finished`, (3 or 4, H, W) in [0, 1], and in a run's folder what lies beside it, and the video."""
+        """Write the picture `finished`, (3 or 4, H, W) in [0, 1], and in a run's folder the rest.
+
+        That is what lies beside the picture, `leaves` by the ending of the name, and the video.
+        """
         texts = self._texts()
         if "picture" in self.paths:
             save_picture(finished, self.place("picture"), texts)
