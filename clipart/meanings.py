@@ -3,7 +3,7 @@
 | what a person types | what is said |
 |---|---|
 | `--iterations` | `--steps` |
-| `--transparent` | that pictures have no transparency, and `--paper` |
+| `--cfg` | that weights stand in the prompt |
 """
 
 from __future__ import annotations
@@ -45,13 +45,15 @@ _WORDS = {
     "judge": "critic scorer evaluator",
     "spin": "turn camera-rotate",
     "pan-x": "translation-x pan x",
+    "transparent": "transparency alpha rgba no-background sticker",
+    "tile": "tiling seamless tileable wallpaper",
+    "symmetry": "mirror kaleidoscope symmetric reflect",
+    "mask": "inpaint inpainting mask-image",
+    "place": "box boxes position region regions",
     "pan-y": "translation-y y",
 }
 # What is not there at all, and what can be done instead.
 _INSTEAD = {
-    "transparent transparency alpha rgba no-background": (
-        "Pictures have no transparency; --paper sets the colour of the background."
-    ),
     "num-colors num-colours color-count colour-count posterize quantize flat": (
         "--finish flat, or --preset poster, prints a picture in few flat colours."
     ),
@@ -61,7 +63,6 @@ _INSTEAD = {
     "cfg cfg-scale guidance guidance-scale weight weights": (
         'Weights stand in the prompt: clipart "a fox::2 snow".'
     ),
-    "tile tiling seamless tileable": "No setting makes a picture that tiles; --preset pattern comes near.",
     "verbose debug v": "Put CLIPART_DEBUG=1 before the command to see where an error came from.",
     "prompt text p-prompt description": 'The prompt is typed by itself: clipart "PROMPT".',
 }

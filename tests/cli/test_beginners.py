@@ -125,7 +125,7 @@ def test_the_words_of_others_are_of_settings_that_there_are() -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("--transparent", "no transparency; --paper"),
+        ("--alpha", "--transparent"),
         ("--num-colors=8", "--finish flat"),
         ("--count", "one picture"),
         ("--iterations", "Did you mean --steps?"),
