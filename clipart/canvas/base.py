@@ -69,7 +69,7 @@ class Canvas(nn.Module, ABC):
     @classmethod
     def bytes_a_pixel(cls, settings: Recipe) -> int:
         """Return about how many bytes of memory a step needs for each pixel of the canvas."""
-        return 360
+        return 130
 
     @property
     def size(self) -> tuple[int, int]:

@@ -76,7 +76,7 @@ class PaletteCanvas(Canvas):
     @classmethod
     def bytes_a_pixel(cls, settings: Recipe) -> int:
         """Return about how many bytes of memory a step needs for each pixel."""
-        return 180
+        return 80
 
     def forward(self) -> Tensor:
         """Return the image, (1, 3, height, width): everywhere a mixture of the colours."""
