@@ -12,11 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from clipart.critic.clip import Clip, load_clip, tokens
+from clipart.critic.clip import Clip, load_clip
 from clipart.critic.regularisers import REGULARISERS
 from clipart.errors import ModelError
 from clipart.loop import iterate
 from clipart.models import registry, store
+from clipart.models.tokens import tokens
 from clipart.models.weights import read_tensors
 from clipart.recipe import make_recipe
 
