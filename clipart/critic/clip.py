@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.critic.texts import encode
@@ -101,6 +101,8 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
             f"--clip {name}: the model cannot be loaded ({reason}). `clipart doctor` shows what is there."
         ) from error
     model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    dtype = pick_dtype(precision, device)
+    cast_once(model.visual, dtype)
     side = model.visual.image_size
     preprocess = model.visual.preprocess_cfg
     return Clip(
@@ -108,13 +110,30 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
         side=int(side if isinstance(side, int) else side[0]),
         scale=float(model.logit_scale.detach().exp()),
         device=device,
-        dtype=pick_dtype(precision, device),
+        dtype=dtype,
         _model=model,
         _tokenizer=tokenizer,
         _mean=torch.tensor(preprocess["mean"], device=device).view(3, 1, 1),
         _std=torch.tensor(preprocess["std"], device=device).view(3, 1, 1),
         _source=source,
     )
+
+
+def cast_once(tower: nn.Module, dtype: torch.dtype) -> None:
+    """Cast the weights of convolutions and linear layers to `dtype`, as autocast would at every call.
+
+    Autocast keeps what it has cast only of weights that want a gradient, and these want none. The arithmetic
+    is the same. Layers inside an attention are left: it looks at the types of its weights by itself.
+    """
+    within = {
+        id(each)
+        for layer in tower.modules()
+        if isinstance(layer, nn.MultiheadAttention)
+        for each in layer.modules()
+    }
+    for layer in tower.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and id(layer) not in within:
+            layer.to(dtype)
 
 
 def _fill(model: Any, weights: Path) -> None:
