@@ -101,8 +101,7 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
             f"--clip {name}: the model cannot be loaded ({reason}). `clipart doctor` shows what is there."
         ) from error
     model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    dtype = pick_dtype(precision, device)
-    cast_once(model.visual, dtype)
+    dtype = cast_once(model.visual, pick_dtype(precision, device))
     side = model.visual.image_size
     preprocess = model.visual.preprocess_cfg
     return Clip(
@@ -119,10 +118,11 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
     )
 
 
-def cast_once(tower: nn.Module, dtype: torch.dtype) -> None:
-    """Cast the weights of convolutions and linear layers to `dtype`, as autocast would at every call.
+def cast_once(tower: nn.Module, dtype: torch.dtype) -> torch.dtype:
+    """Cast the weights of convolutions and linear layers to `dtype`, and return it.
 
-    Autocast keeps what it has cast only of weights that want a gradient, and these want none. The arithmetic
+    Autocast would do so at every call: it keeps what it has cast only of weights that want a
+    gradient, and these want none. The arithmetic
     is the same. Layers inside an attention are left: it looks at the types of its weights by itself.
     """
     within = {
@@ -134,6 +134,7 @@ def cast_once(tower: nn.Module, dtype: torch.dtype) -> None:
     for layer in tower.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear) and id(layer) not in within:
             layer.to(dtype)
+    return dtype
 
 
 def _fill(model: Any, weights: Path) -> None:
