@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from clipart.critic.views import sample_views
 from clipart.errors import DivergedError
@@ -38,7 +39,7 @@ def choose_start(
     recipe's `seconds`, counted from `began` on the clock of `time.monotonic`, the choice takes `SHARE` at
     most: what does not fit is not tried, and where no two starts fit the run begins with the first.
     """
-    starts = session.recipe.starts or 1
+    starts, steps = session.recipe.starts or 1, min(TRIED, session.recipe.steps)
     if starts == 1 or session.recipe.picture is not None:
         return
     end = began + SHARE * (session.recipe.seconds or math.inf)
@@ -46,11 +47,8 @@ def choose_start(
     def fits(more: float) -> bool:
         return time.monotonic() + more <= end
 
-    whole = min(TRIED, session.recipe.steps)
-    half = whole if starts <= KEPT else (whole + 1) // 2
-    found: dict[int, float] = {}
-    aside = {}
-    first = time.monotonic()
+    half = steps if starts <= KEPT else (steps + 1) // 2
+    found, aside, first = {}, {}, time.monotonic()
     for start in range(starts):
         trying(start + 1, starts)
         session.begin_at(start, small=True)
@@ -59,13 +57,31 @@ def choose_start(
         if stop_now() or not fits((time.monotonic() - first) / len(found)):
             break
     best = sorted(found, key=found.__getitem__)
-    later: dict[int, float] = {}
-    for start in best[:KEPT] if half < whole and len(found) == starts else []:
+    if half < steps and len(found) == starts:
+        best = _tried_to_the_end(
+            session, {start: aside[start] for start in best[:KEPT]}, half, fits, stop_now
+        )
+    session.begin_at(best[0])
+
+
+def _tried_to_the_end(
+    session: Session,
+    aside: Mapping[int, dict[str, Any]],
+    half: int,
+    fits: Callable[[float], bool],
+    stop_now: Callable[[], bool],
+) -> list[int]:
+    """Return the starts that were set `aside` after `half` of the steps, the surest after all of them first.
+
+    Where there is no time for all of them, the order stays.
+    """
+    found: dict[int, float] = {}
+    for start, each in aside.items():
         if stop_now():
-            break
-        session.take_up(aside[start])
-        later[start] = _try(session, half + 1, whole, fits)
-    session.begin_at(min(later, key=later.__getitem__) if len(later) == KEPT else best[0])
+            return list(aside)
+        session.take_up(each)
+        found[start] = _try(session, half + 1, min(TRIED, session.recipe.steps), fits)
+    return sorted(found, key=found.__getitem__)
 
 
 def _try(

@@ -121,9 +121,9 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
 def cast_once(tower: nn.Module, dtype: torch.dtype) -> torch.dtype:
     """Cast the weights of convolutions and linear layers to `dtype`, and return it.
 
-    Autocast would do so at every call: it keeps what it has cast only of weights that want a
-    gradient, and these want none. The arithmetic
-    is the same. Layers inside an attention are left: it looks at the types of its weights by itself.
+    Autocast would do so at every call: it keeps what it has cast only of weights that want a gradient, and
+    these want none. The arithmetic is the same. Layers inside an attention are left: it looks at the types
+    of its weights by itself.
     """
     within = {
         id(each)
