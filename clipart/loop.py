@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from clipart.errors import DivergedError
-from clipart.iterates import Check, Iterate, StopReason
+from clipart.iterates import Check, Iterate, StopReason, later
 from clipart.process.base import Step
 from clipart.recipe import Recipe
 from clipart.session import Session
@@ -80,10 +80,11 @@ def _out_of_budget(session: Session) -> StopReason | None:
 
 
 def _iterate(session: Session, taken: Step, check: Check, stop: StopReason | None) -> Iterate:
+    shown = session.visible  # no step changes it: the next one makes another
     return Iterate(
         step=session.step,
         steps=session.recipe.steps,
-        image=session.visible[0].float().cpu().clone(),
+        image=later(lambda: shown[0].float().cpu().clone()),
         losses=taken.losses,
         check=check,
         lr=taken.rate,

@@ -35,6 +35,7 @@ from clipart.rng import Streams
 from clipart.surroundings import as_needed
 
 _MUCH = 0.1  # of what is shown
+_OF_A_START = ("start", "streams", "shown", "kept", "process", "_built")
 
 
 class StateError(ClipartError):
@@ -139,6 +140,15 @@ class Session:
         """Show the start as the maps of the canvas have it."""
         if isinstance(self.canvas, MappedCanvas):
             self.shown = self._picture()
+
+    def aside(self) -> dict[str, Any]:
+        """Return a start that is being tried as it is now, so that another can be tried before it goes on."""
+        return {name: getattr(self, name) for name in _OF_A_START}
+
+    def take_up(self, aside: dict[str, Any]) -> None:
+        """Go on with a start that `aside` returned."""
+        for name in _OF_A_START:
+            setattr(self, name, aside[name])
 
     def _begin(self, small: bool = False) -> Process:
         """Return the process of the first step, on a canvas of what is shown."""

@@ -6,17 +6,20 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn import Conv2d
 
-from clipart.critic.clip import Clip, load_clip, tokens
+from clipart.critic.clip import Clip, load_clip
 from clipart.critic.regularisers import REGULARISERS
 from clipart.errors import ModelError
 from clipart.loop import iterate
 from clipart.models import registry, store
+from clipart.models.tokens import tokens
 from clipart.models.weights import read_tensors
 from clipart.recipe import make_recipe
 
@@ -310,3 +313,18 @@ def test_features_without_a_place_to_keep_them(
     (tmp_path / "file").touch()
     monkeypatch.setenv("CLIPART_HOME", str(tmp_path / "file"))
     assert counted[0].encode_texts(WORDS).shape == (150, 32)
+
+
+def test_weights_that_are_cast_once_change_no_bit() -> None:
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    clip, plain = load_clip("tiny", CPU, "bfloat16"), load_clip("tiny", CPU, "float32")
+    vectors = {}
+    for name, each in {"once": clip, "at every call": replace(plain, dtype=torch.bfloat16)}.items():
+        seen = each.encode_images(images)
+        vectors[name] = (seen, torch.autograd.grad(seen[:, 0].sum(), images)[0])
+    assert {layer.weight.dtype for layer in clip._model.visual.modules() if isinstance(layer, Conv2d)} == {
+        torch.bfloat16
+    }
+    for once, always in zip(*vectors.values(), strict=True):
+        assert torch.equal(once, always)
+    assert torch.equal(clip.encode_texts(["an apple"]), plain.encode_texts(["an apple"]))

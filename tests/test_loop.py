@@ -58,12 +58,13 @@ def test_one_seed_gives_one_picture_to_the_bit(settings: Settings, canvas: str, 
 @pytest.mark.parametrize("canvas", ["multires", "shapes"])
 def test_of_several_starts_the_surest_is_kept(settings: Settings, canvas: str) -> None:
     recipe = make_recipe(settings | {"starts": 4, "canvas": canvas})
-    session, losses = Session(recipe), []
+    session, half, whole = Session(recipe), [], []
     for start in range(4):
-        session.begin_at(start)
-        losses.append(_try(session))
-    assert len(set(losses)) == 4
-    best = losses.index(min(losses))
+        for last, losses in ((3, half), (6, whole)):
+            session.begin_at(start)
+            losses.append(_try(session, 1, last))
+    assert len(set(half)) == len(set(whole)) == 4
+    best = min(sorted(range(4), key=half.__getitem__)[:2], key=whole.__getitem__)
     session = Session(recipe)
     told: list[tuple[int, int]] = []
     choose_start(session, lambda: False, lambda *start: told.append(start))
@@ -75,6 +76,30 @@ def test_of_several_starts_the_surest_is_kept(settings: Settings, canvas: str) -
     first = run(settings, starts=4, canvas=canvas)[0]
     assert torch.equal(first.image, session.shown[0])
     assert first.start == best + 1
+
+
+def test_a_start_that_goes_on_later_is_as_if_it_had_never_waited(settings: Settings) -> None:
+    session = Session(make_recipe(settings | {"starts": 4}))
+    session.begin_at(2)
+    whole = _try(session, 1, 6)
+    session.begin_at(2)
+    _try(session, 1, 3)
+    aside = session.aside()
+    session.begin_at(1)
+    _try(session, 1, 3)
+    session.take_up(aside)
+    assert _try(session, 4, 6) == whole
+
+
+@pytest.mark.parametrize(("starts", "steps"), [(2, 12), (3, 15), (4, 18)])
+def test_starts_that_trail_are_left_half_way(
+    settings: Settings, starts: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, taken = Session(make_recipe(settings | {"starts": starts})), []
+    step = session.take_step
+    monkeypatch.setattr(session, "take_step", lambda *args: (taken.append(args[0]), step(*args))[1])
+    choose_start(session, lambda: False, lambda *start: None)
+    assert len(taken) == steps  # 6 each, or 3 each and 3 more of two
 
 
 def test_no_more_starts_are_tried_once_the_run_is_to_stop(settings: Settings) -> None:

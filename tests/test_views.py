@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clipart.critic.views import Views, resample, sample_views, whole
+from clipart.critic.views import Views, grids, resample, sample_views, whole
 from clipart.layout import Layout
 from clipart.recipe import make_recipe
 from clipart.rng import Streams, stream
@@ -76,6 +76,19 @@ def test_every_part_of_a_wide_canvas_is_seen() -> None:
     assert centres.min() < -0.7
     assert centres.max() > 0.7
     assert views.homographies[:, 1, 2].abs().max() < 1e-5
+
+
+def test_points_are_those_of_a_product_with_the_homography() -> None:
+    torch.manual_seed(3)
+    maps = torch.eye(3) + 0.2 * torch.randn(5, 3, 3)
+    maps[0, 2] = 0  # everything at infinity: nothing is divided by zero
+    ramp = torch.linspace(-8 / 9, 8 / 9, 9)
+    y, x = torch.meshgrid(ramp, ramp, indexing="ij")
+    points = torch.stack([x, y, torch.ones_like(x)], dim=-1)
+    moved = torch.einsum("nij,yxj->nyxi", maps, points)
+    w = torch.where(moved[..., 2:] == 0, 1, moved[..., 2:])
+    assert torch.allclose(grids(maps, 9), moved[..., :2] / w, rtol=1e-4, atol=1e-4)
+    assert torch.isfinite(grids(maps, 1)).all()
 
 
 def test_shrinking_does_not_alias() -> None:

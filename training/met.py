@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from clipart.critic.clip import token_numbers
 from clipart.critic.vocabulary import words_of
+from clipart.models.tokens import token_numbers
 from training.sources import DATA
 
 LIST = Path("clipart/models/met.txt")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.critic.texts import encode
 from clipart.device import pick_dtype
 from clipart.errors import ModelError
 from clipart.models import hub
-from clipart.models.source import Source, find_source, find_tokenizer
+from clipart.models.source import Source, find_source
 from clipart.models.weights import SAFE, read_tensors, require_tensors
 from clipart.prompt import Part
 
@@ -92,7 +87,7 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
     source = find_source(name)
     try:
         # Weights are drawn before they are read; that must not move the caller's generator.
-        with _quietly(), torch.random.fork_rng(devices=[]):
+        with hub.quietly(), torch.random.fork_rng(devices=[]):
             model = open_clip.create_model(
                 source.location, load_weights=False, pretrained_text=False, **source.options
             )
@@ -106,6 +101,7 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
             f"--clip {name}: the model cannot be loaded ({reason}). `clipart doctor` shows what is there."
         ) from error
     model = model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    dtype = cast_once(model.visual, pick_dtype(precision, device))
     side = model.visual.image_size
     preprocess = model.visual.preprocess_cfg
     return Clip(
@@ -113,13 +109,32 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
         side=int(side if isinstance(side, int) else side[0]),
         scale=float(model.logit_scale.detach().exp()),
         device=device,
-        dtype=pick_dtype(precision, device),
+        dtype=dtype,
         _model=model,
         _tokenizer=tokenizer,
         _mean=torch.tensor(preprocess["mean"], device=device).view(3, 1, 1),
         _std=torch.tensor(preprocess["std"], device=device).view(3, 1, 1),
         _source=source,
     )
+
+
+def cast_once(tower: nn.Module, dtype: torch.dtype) -> torch.dtype:
+    """Cast the weights of convolutions and linear layers to `dtype`, and return it.
+
+    Autocast would do so at every call: it keeps what it has cast only of weights that want a gradient, and
+    these want none. The arithmetic is the same. Layers inside an attention are left: it looks at the types
+    of its weights by itself.
+    """
+    within = {
+        id(each)
+        for layer in tower.modules()
+        if isinstance(layer, nn.MultiheadAttention)
+        for each in layer.modules()
+    }
+    for layer in tower.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and id(layer) not in within:
+            layer.to(dtype)
+    return dtype
 
 
 def _fill(model: Any, weights: Path) -> None:
@@ -134,47 +149,3 @@ def _fill(model: Any, weights: Path) -> None:
         safe = Path(folder) / "weights.safetensors"
         save_file({name: each.contiguous() for name, each in read_tensors(weights).items()}, safe)
         open_clip.load_checkpoint(model, str(safe))
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep open_clip from warning that a model has no weights: it is given them afterwards."""
-    root, silence = logging.getLogger(), logging.NullHandler()
-    before = root.manager.disable
-    root.addHandler(silence)  # or `logging.warning` would install one that stays
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-        root.removeHandler(silence)
-
-
-def tokens(name: str, text: str) -> tuple[list[str], int]:
-    """Return `text` in the tokens of the CLIP called `name`, and how many of them it can read.
-
-    Raises:
-        ModelError: there is no such model, or its configuration is not on this machine.
-    """
-    tokenizer = _tokenizer(find_tokenizer(name))
-    pieces = [tokenizer.decoder[token] for token in tokenizer.encode(text)]
-    return pieces, int(tokenizer.context_length) - 2
-
-
-def token_numbers(name: str, text: str) -> list[int]:
-    """Return the numbers of the tokens of `text`, rows of the embedding table of the CLIP called `name`.
-
-    Raises:
-        ModelError: as `tokens`.
-    """
-    return list(_tokenizer(find_tokenizer(name)).encode(text))
-
-
-@cache
-def _tokenizer(location: str) -> Any:
-    open_clip = hub.open_clip()
-
-    with _quietly():
-        return open_clip.get_tokenizer(location)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from clipart.canvas.base import clamp_with_grad
+from clipart.critic.chunks import Chunks
 from clipart.critic.clip import Clip
+from clipart.critic.losses import Losses
 from clipart.critic.places import attention
 from clipart.critic.regularisers import REGULARISERS, Term, build_terms
 from clipart.critic.rivals import rivals
@@ -100,6 +102,7 @@ class Objective:
             shares = torch.tensor(prompt.shares(), device=clip.device)
             found = _distance(distance, clip, prompt, texts, shares)
             self.terms.append(TextTerm(clip, weight / total, texts, shares, found))
+        self._chunks = Chunks()
         self._built: tuple[tuple[object, ...], list[Term]] = ((), [])
 
     def regularisers(self, image: Tensor, settings: Recipe) -> list[Term]:
@@ -114,31 +117,35 @@ class Objective:
             )
         return self._built[1]
 
-    def gradient(self, image: Tensor, views: Views, settings: Recipe) -> tuple[Tensor, dict[str, float]]:
+    def gradient(self, image: Tensor, views: Views, settings: Recipe) -> tuple[Tensor, Losses]:
         """Return the gradient on `image` (1, 3, height, width), and the losses by name.
 
         Views are rendered and scored in chunks, each backward on its own into one gradient, so memory does
-        not grow with their number.
+        not grow with their number. Nothing is read from the device until somebody looks at the losses.
+
+        Raises:
+            ResourceError: the memory is used up, with a single view at a time.
         """
         leaf = image.detach().requires_grad_()
-        losses: dict[str, float] = {}
-        total = 0.0
         names = numbered([part.text for part in self.prompt.parts])
+        found = Losses()
         for term in self.terms:
             distances = torch.zeros_like(term.shares)
-            for found in self._distances(term, leaf, views, settings.chunk):
-                torch.autograd.backward(term.weight * (term.shares * found[0]).sum())
-                distances += found[0].detach()
-            total += term.weight * float((term.shares * distances).sum())
-            for text, value in zip(names, distances.tolist(), strict=True):
-                losses[f"{term.clip.name}/{text}"] = value
+
+            def do(some: slice, term: TextTerm = term, distances: Tensor = distances) -> None:
+                part = self._distances(term, leaf, views, some)[0]
+                torch.autograd.backward(term.weight * (term.shares * part).sum())
+                distances += part.detach()
+
+            self._chunks.each(views, settings.chunk or self._chunk(term), do)
+            own = [f"{term.clip.name}/{name}" for name in names]
+            found.add(own, distances, term.weight, (term.shares * distances).sum())
         for regulariser in self.regularisers(leaf, settings):
             value = regulariser.loss(leaf)
             torch.autograd.backward(regulariser.weight * value)
-            losses[regulariser.name] = float(value.detach())
-            total += regulariser.weight * losses[regulariser.name]
+            found.add([regulariser.name], value.detach(), regulariser.weight, value.detach())
         assert leaf.grad is not None  # noqa: S101 (there is always a text term)
-        return leaf.grad, losses | {"total": total}
+        return leaf.grad, found
 
     @torch.no_grad()
     def score(self, images: Tensor, views: Views, settings: Recipe, *, whole: bool = True) -> list[float]:
@@ -153,8 +160,14 @@ class Objective:
         for group in torch.split(images, at_once):
             found = torch.zeros(len(group))
             for term in self.terms:
-                for distances in self._distances(term, group, views, settings.chunk):
+
+                def do(
+                    some: slice, term: TextTerm = term, found: Tensor = found, group: Tensor = group
+                ) -> None:
+                    distances = self._distances(term, group, views, some)
                     found += term.weight * (term.shares * distances).sum(dim=1).cpu()
+
+                self._chunks.each(views, settings.chunk or self._chunk(term), do)
             if whole:
                 for each in self.regularisers(group, settings):
                     found += (
@@ -163,16 +176,14 @@ class Objective:
             totals += found.tolist()
         return totals
 
-    def _distances(self, term: TextTerm, images: Tensor, views: Views, chunk: int) -> Iterator[Tensor]:
-        """Yield for each chunk of `views` its part in the mean distances, (images, parts)."""
-        shares, chunk = attention(self.layout, views.place), chunk or self._chunk(term)
-        for first in range(0, len(views), chunk):
-            some = slice(first, first + chunk)
-            seen = [
-                views[some].render(clamp_with_grad(image), term.clip.side) for image in torch.split(images, 1)
-            ]
-            found = term.distance(term.clip.encode_images(torch.cat(seen)), term.texts)
-            yield (shares[some].to(found) * found.view(len(images), -1, found.shape[1])).sum(dim=1)
+    def _distances(self, term: TextTerm, images: Tensor, views: Views, some: slice) -> Tensor:
+        """Return the part that `some` of the views have in the mean distances, (images, parts)."""
+        shares = attention(self.layout, views.place)[some]
+        seen = [
+            views[some].render(clamp_with_grad(image), term.clip.side) for image in torch.split(images, 1)
+        ]
+        found = term.distance(term.clip.encode_images(torch.cat(seen)), term.texts)
+        return (shares.to(found) * found.view(len(images), -1, found.shape[1])).sum(dim=1)
 
     def _chunk(self, term: TextTerm) -> int:
         return max(1, _PIXELS_AT_ONCE // term.clip.side**2)

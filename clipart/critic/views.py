@@ -13,7 +13,7 @@ from typing import Self
 
 import torch
 from kornia import enhance
-from kornia.geometry.transform import get_perspective_transform, homography_warp
+from kornia.geometry.transform import get_perspective_transform
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -26,6 +26,7 @@ from clipart.rng import Streams
 _CORNERS = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 _BEYOND = 0.75  # of each side, that is seen beyond the edges of a tile
 _CELLS = 8  # of a random ground, along a side
+_NEARLY_ZERO = 1e-8  # a point at infinity stays where it is
 _ERASE_SIDES = (0.15, 0.4)  # of an erased box, as a part of the view
 
 
@@ -143,13 +144,27 @@ def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], sid
     if shrink > 1:
         image = F.interpolate(image, size=(height // shrink, width // shrink), mode="area")
     oversample = max(1, math.ceil(span[1] * short / shrink / side - 0.05))
-    seen: Tensor = homography_warp(
+    seen = F.grid_sample(
         image.expand(len(homographies), -1, -1, -1),
-        homographies,
-        (side * oversample, side * oversample),
+        grids(homographies, side * oversample),
         padding_mode="border",
+        align_corners=False,
     )
     return F.avg_pool2d(seen, oversample) if oversample > 1 else seen
+
+
+def grids(homographies: Tensor, side: int) -> Tensor:
+    """Return where `side` by `side` points of n views lie on the canvas, both in [-1, 1]: (n, side, side, 2).
+
+    Points are the middles of pixels. A homography is a quotient of sums of something in x and something
+    in y, so each sum is one addition a point; no list of points goes through a matrix product.
+    """
+    steps = torch.arange(side, device=homographies.device, dtype=homographies.dtype)
+    ramp = (2 * steps + 1) / side - 1
+    across, down, constant = homographies[:, :, :, None, None].unbind(2)
+    x, y, w = (across * ramp + down * ramp[:, None] + constant).unbind(1)
+    scale = torch.where(w.abs() > _NEARLY_ZERO, w, 1).reciprocal()
+    return torch.stack([x * scale, y * scale], dim=-1)
 
 
 def sample_views(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from clipart.critic.clip import token_numbers
 from clipart.models import embedded
+from clipart.models.tokens import token_numbers
 from clipart.near import nearest
 
 SPELT_LIKE = 0.75  # likeness of letters, from 0 to 1, from which a word is named as near

@@ -7,9 +7,11 @@ told of them. What a server answers is bounded in bytes and in time.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -121,6 +123,22 @@ def open_clip() -> Any:
     import open_clip as module
 
     return module
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep open_clip from warning that a model has no weights: it is given them afterwards."""
+    root, silence = logging.getLogger(), logging.NullHandler()
+    before = root.manager.disable
+    root.addHandler(silence)  # or `logging.warning` would install one that stays
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+        root.removeHandler(silence)
 
 
 def cache_folder() -> Path:

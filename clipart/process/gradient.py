@@ -113,7 +113,7 @@ class GradientProcess(Process):
         if settings.low_pass > 0:
             gradient = low_pass(gradient, settings.low_pass)
         torch.autograd.backward(image, gradient)
-        if not (math.isfinite(losses["total"]) and self._finite()):
+        if not bool(self._finite(losses.finite())):  # the one number of a step that is waited for
             self._retry()
             return Step(losses, 0.0)
         if step % _SNAPSHOT_EVERY == 1:
@@ -173,9 +173,10 @@ class GradientProcess(Process):
             if parameter.grad is not None:
                 parameter.grad /= parameter.grad.square().mean().sqrt().clamp(min=1e-12)
 
-    def _finite(self) -> bool:
+    def _finite(self, losses: Tensor) -> Tensor:
+        """Return whether `losses`, a bool, holds and every gradient is finite, as a bool on the device."""
         grads = [p.grad for p in self.canvas.parameters() if p.grad is not None]
-        return all(bool(torch.isfinite(grad).all()) for grad in grads)
+        return torch.stack([losses, *(torch.isfinite(grad).all() for grad in grads)]).all()
 
     def _keep(self) -> None:
         self._good = {

@@ -17,7 +17,7 @@ def _words_are_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
         assert name == "tiny"
         return [piece for word in text.split() for piece in (word[:1], word[1:] + "</w>")], 5
 
-    monkeypatch.setattr("clipart.critic.clip.tokens", tokens)
+    monkeypatch.setattr("clipart.models.tokens.tokens", tokens)
 
 
 @pytest.mark.usefixtures("_words_are_tokens")
@@ -55,5 +55,5 @@ def test_what_falls_beyond_is_found(count: int) -> None:
 def test_tokens_of_other_scripts_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     from clipart.cli.commands.parse import reach
 
-    monkeypatch.setattr("clipart.critic.clip.tokens", lambda name, text: (["Ã©t", "Ã©</w>", "Ã</w>"], 9))
+    monkeypatch.setattr("clipart.models.tokens.tokens", lambda name, text: (["Ã©t", "Ã©</w>", "Ã</w>"], 9))
     assert reach("tiny", "été x").tokens == ("ét", "é", "\ufffd")

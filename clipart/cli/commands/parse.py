@@ -81,7 +81,7 @@ def places_of(prompt: Prompt, clip: str) -> tuple[int | None, ...]:
 
 def reach(clip: str, text: str) -> Reach:
     """Return `text` in tokens, and its words that lie, wholly or in part, beyond the CLIP's context."""
-    from clipart.critic.clip import tokens
+    from clipart.models.tokens import tokens
 
     found, limit = tokens(clip, text)
     words, kept = text.split(), 0
@@ -103,9 +103,9 @@ def _readable(token: str) -> str:
     token = token.removesuffix("</w>")
     if token.isascii():
         return token
-    from open_clip.tokenizer import bytes_to_unicode
+    from clipart.models.bytepairs import letters
 
-    bytes_of = {letter: byte for byte, letter in bytes_to_unicode().items()}
+    bytes_of = {letter: byte for byte, letter in enumerate(letters())}
     return bytes(bytes_of[letter] for letter in token if letter in bytes_of).decode(errors="replace")
 
 
