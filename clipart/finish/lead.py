@@ -10,7 +10,7 @@ from torch import Tensor
 from clipart.finish.chain import Range
 from clipart.finish.cells import grid
 
-WIDTH = 0.09  # of a piece, half the lead
+WIDTH = 0.06  # of a piece, half the lead
 LEAD = 0.07
 
 

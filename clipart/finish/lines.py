@@ -12,7 +12,8 @@ from torch import Tensor
 from clipart.finish.chain import Range
 from clipart.finish.strips import in_strips
 
-STEEP = 40.0
+STEEP = 350.0  # of the threshold
+FAINTEST = 0.02  # difference of luma at which half a line is drawn
 
 
 def edges(image: Tensor, width: float) -> Tensor:
@@ -27,7 +28,7 @@ def edges(image: Tensor, width: float) -> Tensor:
         luma = rgb_to_grayscale(batch)
         near = gaussian_blur2d(luma, (2 * reach + 1,) * 2, (sigma, sigma))
         far = gaussian_blur2d(luma, (2 * reach + 1,) * 2, (1.6 * sigma, 1.6 * sigma))
-        return torch.sigmoid(STEEP * 4 * ((far - near) - 0.018)).expand_as(batch)
+        return torch.sigmoid(STEEP * ((far - near) - FAINTEST)).expand_as(batch)
 
     return in_strips(drawn, image, margin=reach)[:1]
 
