@@ -6,8 +6,8 @@ from typing import Annotated
 
 from torch import Tensor
 
-from clipart.finish.chain import Range
 from clipart.finish.cells import cells
+from clipart.finish.chain import Range
 from clipart.finish.lines import edges
 
 BLUE = (0.07, 0.25, 0.55)

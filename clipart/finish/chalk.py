@@ -12,7 +12,7 @@ from clipart.finish.chain import Range
 from clipart.finish.lines import edges
 
 BOARD = (0.12, 0.17, 0.15)
-FILL = 0.55  # how much chalk lies where the picture has colour
+FILL = 0.9  # how much chalk lies where the picture has colour
 
 
 def chalk(image: Tensor, width: Annotated[float, Range(1, 4)] = 2) -> Tensor:

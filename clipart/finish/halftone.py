@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from clipart.finish.chain import Range
 from clipart.finish.cells import grid
+from clipart.finish.chain import Range
 
 ANGLES = (15, 75, 0)  # degrees of the screens of cyan, magenta and yellow, as printers turn them
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from clipart.finish.chain import Range
 from clipart.finish.cells import grid
+from clipart.finish.chain import Range
 
 WIDTH = 0.06  # of a piece, half the lead
 LEAD = 0.07

@@ -7,8 +7,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from clipart.finish.chain import Range
 from clipart.finish.cells import cells
+from clipart.finish.chain import Range
 
 GAP = 0.1  # of a cell, mortar on each side
 MORTAR = 0.82

@@ -7,8 +7,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from clipart.finish.chain import Range
 from clipart.finish.cells import cells
+from clipart.finish.chain import Range
 
 THICK = 0.2  # of a cell, half the thread
 CLOTH = (0.93, 0.9, 0.83)

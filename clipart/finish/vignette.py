@@ -6,8 +6,8 @@ from typing import Annotated
 
 from torch import Tensor
 
-from clipart.finish.chain import Range
 from clipart.finish.cells import grid
+from clipart.finish.chain import Range
 
 
 def vignette(image: Tensor, amount: Annotated[float, Range(0, 1)] = 0.4) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 from kornia.color import rgb_to_grayscale
 from torch import Tensor
 
-from clipart.finish.chain import Range
 from clipart.finish.cells import grid
+from clipart.finish.chain import Range
 
 PAPER, INK = (0.96, 0.93, 0.85), (0.09, 0.08, 0.08)
 WAVE = 0.35  # of a ridge, how far the knife swings

@@ -27,6 +27,9 @@ def finish(
     finish: Annotated[
         str | None, option("--finish", about="steps by commas, such as clean,upscale:2", metavar="CHAIN")
     ] = None,
+    output: Annotated[
+        Path | None, option("--output", "-o", about="PNG to write, for one picture", metavar="FILE")
+    ] = None,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -41,9 +44,11 @@ def finish(
     if not steps:
         raise UsageError("Finish how? Type steps by commas: --finish clean,upscale:2")
     make_chain(steps)  # refuses what does not fit before the first file is read
+    if output and len(files) > 1:
+        raise UsageError("--output names one file. Finish one picture, or leave --output out.")
     for source in files:
-        path = source.with_name(f"{source.stem}-finished.png")
-        mind_the_file(sink, path, force, flag="the new picture")
+        path = output or source.with_name(f"{source.stem}-finished.png")
+        mind_the_file(sink, path, force)
         finish_file(sink, source, path, steps)
         sink.event("finished", path=path, source=source)
         sink.file(path)
