@@ -1,6 +1,6 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
-python docs/make_pictures.py [NAME ...]      # fruit, presets, singles, canvases, around; all if none is named
+python docs/make_pictures.py [NAME ...]      # fruit, presets, looks, singles, canvases, around; all if none is named
 """
 
 from __future__ import annotations
@@ -30,6 +30,20 @@ SINGLES = (
     "mushroom",
 )
 FRUIT = "apple:: pear:: banana:: strawberry:: lemon:: grapes:: watermelon:: pineapple:: carrot::"
+LOOKS = (
+    "woodcut",
+    "linocut",
+    "stained-glass",
+    "mosaic",
+    "cross-stitch",
+    "comic",
+    "blueprint",
+    "chalk",
+    "neon",
+    "line-drawing",
+    "pixel-art",
+    "brush",
+)
 CELL, MARGIN, LABEL = 192, 8, 24
 
 
@@ -52,8 +66,15 @@ def sheet(cells: dict[str, Image.Image], columns: int) -> Image.Image:
 
 
 def presets() -> Image.Image:
-    """One house in every preset."""
-    return sheet({name: draw("a house", preset=name, seed=3, steps=200) for name in preset_names()}, 3)
+    """One house in every preset that is not on the sheet of `looks`."""
+    names = [name for name in preset_names() if name not in LOOKS]
+    return sheet({name: draw("a house", preset=name, seed=3, steps=200) for name in names}, 3)
+
+
+def looks() -> Image.Image:
+    """One house in the looks of other media, by short runs."""
+    short = {"seed": 3, "size": 160, "steps": 50, "starts": 1}
+    return sheet({name: draw("a house", preset=name, **short) for name in LOOKS}, 4)
 
 
 def singles() -> Image.Image:
@@ -122,7 +143,7 @@ def checks() -> Image.Image:
     return page
 
 
-SHEETS = {"presets": presets, "singles": singles, "canvases": canvases, "around": around}
+SHEETS = {"presets": presets, "looks": looks, "singles": singles, "canvases": canvases, "around": around}
 
 
 def main() -> None:

@@ -174,6 +174,12 @@ EVENTS = (
         (Key("path", "text", "path of the sheet"), Key("pictures", "integer", "pictures on it")),
     ),
     Event(
+        "finished",
+        ("clipart finish",),
+        "for each file that is written",
+        (Key("path", "text", "path of the new picture"), Key("source", "text", "path of the old one")),
+    ),
+    Event(
         "plot",
         ("clipart plot",),
         "for each file that is written",

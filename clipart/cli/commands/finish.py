@@ -1,0 +1,77 @@
+"""`clipart finish`: the steps after the last one, on pictures that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clipart.cli.options import Force, Json, NoColor, Quiet, option
+from clipart.cli.overwrite import mind_the_file
+from clipart.errors import UsageError
+from clipart.finish.chain import make_chain, read_chain
+
+if TYPE_CHECKING:
+    from clipart.cli.sink import Sink
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help="pictures", show_default=False),
+]
+
+
+def finish(
+    context: typer.Context,
+    files: Files,
+    finish: Annotated[
+        str | None, option("--finish", about="steps by commas, such as clean,upscale:2", metavar="CHAIN")
+    ] = None,
+    output: Annotated[
+        Path | None, option("--output", "-o", about="PNG to write, for one picture", metavar="FILE")
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Finish pictures that are there: apple.png becomes apple-finished.png, and keeps its recipe.
+
+    The recipe of the new picture has the new steps after the old ones, so it replays as it is.
+    """
+    sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
+    steps = read_chain(finish or "")
+    if not steps:
+        raise UsageError("Finish how? Type steps by commas: --finish clean,upscale:2")
+    make_chain(steps)  # refuses what does not fit before the first file is read
+    if output and len(files) > 1:
+        raise UsageError("--output names one file. Finish one picture, or leave --output out.")
+    for source in files:
+        path = output or source.with_name(f"{source.stem}-finished.png")
+        mind_the_file(sink, path, force)
+        finish_file(sink, source, path, steps)
+        sink.event("finished", path=path, source=source)
+        sink.file(path)
+
+
+def finish_file(sink: Sink, source: Path, path: Path, steps: tuple[str, ...]) -> None:
+    """Write the picture in `source` to `path` after `steps`, with its recipe if it has one."""
+    from dataclasses import replace
+
+    from clipart.pictures import from_pil, open_picture
+    from clipart.record.files import save_png
+    from clipart.record.metadata import read_origin, tags
+
+    image = from_pil(open_picture(source))
+    texts = {}
+    try:
+        origin = read_origin(source)
+        recipe = origin.recipe.with_(finish=(*origin.recipe.chain, *steps), upscale=1)
+        texts = tags(replace(origin, recipe=recipe))
+    except UsageError:
+        sink.note(f"{source}: no recipe in it that could be kept")
+    try:
+        finished = make_chain(steps)(image)
+    except ValueError as error:
+        raise UsageError(f"{source}: {error}. Choose a larger picture.") from None
+    save_png(finished, path, texts)
