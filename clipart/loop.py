@@ -11,7 +11,7 @@ from clipart.process.base import Step
 from clipart.recipe import Recipe
 from clipart.session import Session
 from clipart.starts import choose_start
-from clipart.surroundings import stepping
+from clipart.surroundings import as_needed, stepping
 
 
 def iterate(recipe: Recipe) -> Iterator[Iterate]:
@@ -84,7 +84,7 @@ def _iterate(session: Session, taken: Step, check: Check, stop: StopReason | Non
     return Iterate(
         step=session.step,
         steps=session.recipe.steps,
-        image=later(lambda: shown[0].float().cpu().clone()),
+        image=later(as_needed()(lambda: shown[0].float().cpu().clone())),
         losses=taken.losses,
         check=check,
         lr=taken.rate,

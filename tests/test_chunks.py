@@ -48,7 +48,7 @@ class Allocator:
 
 def one_gradient(recipe: Recipe) -> torch.Tensor:
     session = Session(recipe)
-    views = sample_views(session.recipe, *session.canvas.size, 0.5, session.streams, session.layout.count)
+    views = sample_views(session.recipe, *session.canvas.size, 0.5, session.streams, session.layout)
     return session.objective.gradient(session.process.image(), views, session.recipe)[0]
 
 

@@ -89,10 +89,13 @@ def test_a_run_leaves_the_sprite_beside_the_picture(settings: dict[str, object],
     recipe = make_recipe(
         settings | {"canvas": "pixelart", "grid": 10, "palette": "white,red,black", "upscale": 2}
     )
-    result = run(recipe, Outputs(folder=None, file=tmp_path / "p.png"))
+    alone = run(recipe, Outputs(folder=None, file=tmp_path / "p.png"))
+    assert [path.name for path in tmp_path.iterdir()] == ["p.png"]  # and no sprite that nobody asked for
+    assert set(alone.paths) == {"picture"}
+    result = run(recipe, Outputs(folder=tmp_path / "run"))
     assert result.recipe.finish == ()
     assert result.image.size == (80, 80)
     assert {colour for _, colour in result.image.getcolors()} <= {(255, 255, 255), (255, 0, 0), (0, 0, 0)}
-    with Image.open(tmp_path / "p-sprite.png") as sprite:
+    with Image.open(result.paths["sprite"]) as sprite:
         assert sprite.size == (10, 10)
-    assert result.paths["sprite"] == tmp_path / "p-sprite.png"
+    assert result.paths["sprite"].parent == result.paths["picture"].parent

@@ -19,7 +19,6 @@ PRIVATE = {
         "huggingface_hub.utils:build_hf_headers",
     ),
     "open_clip_torch": (
-        "open_clip.tokenizer:bytes_to_unicode",
         "of open_clip.create_model(): visual.image_size, visual.preprocess_cfg, logit_scale",
     ),
     "taming-transformers-rom1504": (
