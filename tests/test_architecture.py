@@ -29,6 +29,7 @@ FLOORS = [
     {"loop"},
     {"record", "presets"},
     {"runs"},
+    {"studio"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
