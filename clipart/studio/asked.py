@@ -89,7 +89,7 @@ def read(asked: Mapping[str, Any], begin: Mapping[str, Any]) -> tuple[Recipe, st
     Raises:
         UsageError: naming what is wrong.
     """
-    prompt, preset, own = asked.get("prompt"), asked.get("preset"), asked.get("settings") or {}
+    prompt, preset, own = asked.get("prompt"), asked.get("preset"), asked.get("settings", {})
     if not isinstance(prompt, str):
         raise UsageError("There is no prompt. Type what to draw.")
     if preset is not None and preset not in preset_names():

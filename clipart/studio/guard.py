@@ -1,8 +1,8 @@
-"""Which requests are answered at all, by their Host, Origin and token; and what every answer says.
+"""Which requests are answered at all, by their Host, Origin and token; and what answers say.
 
 A page of another site can send requests to this machine, and with a name that points here (DNS rebinding)
-even read answers. So only names and addresses of this machine are taken for a Host, only this server's own pages
-for an Origin, and what changes something needs a header that no form of another site can send.
+even read answers. So only names and addresses of this machine are taken for a Host, only this server's own
+pages for an Origin, and what changes something needs a header that no form of another site can send.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Shelf:
         recipe = self.recipe(name)
         with self.run(name) as folder:
             files = [each for each in TYPES if folder.has(each)]
-            can_go_on = folder.has(CHECKPOINTS, "folder")
+            can_go_on = folder.has(CHECKPOINTS, "folder") and not _has_ended(folder)
             toml = _read(folder, "recipe.toml").decode("utf-8", "replace")
             branch = None
             with suppress(ClipartError, ValueError):
@@ -213,6 +213,16 @@ def _read(folder: Folder, name: str) -> bytes:
         if os.fstat(file.fileno()).st_size > BYTES:
             raise UsageError(f"The file has more than {BYTES // 2**20} MB.")
         return file.read(BYTES)
+
+
+def _has_ended(folder: Folder) -> bool:
+    """Say whether a run came to its own end, by the last line of its log."""
+    if not folder.has("log.jsonl"):
+        return False
+    with suppress(ValueError, AttributeError):
+        last = _read(folder, "log.jsonl").rstrip().rpartition(b"\n")[2]
+        return json.loads(last).get("stop") not in (None, "interrupted")
+    return False
 
 
 def _picture(frame: Any) -> Any:

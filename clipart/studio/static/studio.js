@@ -254,6 +254,7 @@ function choose(id, job) {
   state.kept = null;
   showJob();
   showQueue();
+  if (matchMedia("(max-width: 820px)").matches) $("stage").scrollIntoView();
 }
 
 const SAID = { queued: "waiting", starting: "loading the models", running: "running", paused: "paused", saving: "saving", done: "done", stopped: "stopped and saved", failed: "failed" };
