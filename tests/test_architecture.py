@@ -28,6 +28,7 @@ FLOORS = [
     {"starts"},
     {"loop"},
     {"record", "presets"},
+    {"notebook"},
     {"runs"},
     {"studio"},
     {"cli", "__init__", "__main__"},

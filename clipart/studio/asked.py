@@ -14,6 +14,7 @@ from typing import Any
 from clipart.errors import ModelError, UsageError
 from clipart.knobs import choices, knobs, typed_as
 from clipart.models import store
+from clipart.models.needed import FILES
 from clipart.models.registry import entries
 from clipart.models.spec import read_critic
 from clipart.presets import apply, load_preset, preset_names
@@ -21,7 +22,7 @@ from clipart.recipe import Recipe, make_recipe
 from clipart.record.metadata import require_harmless
 from clipart.values import sized
 
-NOT_TO_ASK = ("prompt", "init", "vqgan", "width", "height", "seed", "clip", "judge", "device")
+NOT_TO_ASK = ("prompt", "init", *FILES, "width", "height", "seed", "clip", "judge", "device")
 MODELS = ("clip", "judge")
 SEEDS = 2**31
 BOUNDS = ("ge", "gt", "le", "lt")

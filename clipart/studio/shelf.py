@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from clipart.errors import ClipartError, UsageError
+from clipart.notebook import pictures, spread
 from clipart.recipe import Recipe
 from clipart.record.folder import CHECKPOINTS, Folder
 from clipart.record.metadata import read_origin
@@ -181,8 +182,7 @@ class Shelf:
         """Return the steps of a run whose picture can be seen, at most `MOMENTS`, the first and last too."""
         with self.run(name) as folder:
             steps = open_trajectory(folder).steps
-        count = min(MOMENTS, len(steps))
-        return [steps[round(k * (len(steps) - 1) / max(1, count - 1))] for k in range(count)]
+        return spread(steps, MOMENTS)
 
     def moment(self, name: str, step: int) -> bytes:
         """Return the picture of a run at the recorded step nearest to `step`, as JPEG."""
@@ -198,14 +198,10 @@ class Shelf:
         with self.run(name) as folder:
             trajectory: Trajectory = open_trajectory(folder)
             nearest = min(trajectory.steps, key=lambda each: abs(each - step))
-            found = None
-            for at, frame in zip(trajectory.steps, trajectory.frames(), strict=False):
-                found = frame
-                if at >= nearest:
-                    break
+            found = next(pictures(trajectory, [nearest]), None)
             if found is None:
                 raise ClipartError("There is no picture of this run yet.")
-            return _picture(found)
+            return found[1]
 
 
 def _read(folder: Folder, name: str) -> bytes:
@@ -223,8 +219,3 @@ def _has_ended(folder: Folder) -> bool:
         last = _read(folder, "log.jsonl").rstrip().rpartition(b"\n")[2]
         return json.loads(last).get("stop") not in (None, "interrupted")
     return False
-
-
-def _picture(frame: Any) -> Any:
-    """Return a recorded frame as a PIL image; trajectories are BT.709 (`clipart.record.video`)."""
-    return frame.reformat(format="rgb24", src_colorspace="ITU709").to_image()

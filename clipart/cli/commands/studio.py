@@ -16,13 +16,14 @@ def studio(
         Path | None, option("--folder", about="folder in which the folders of runs are", value="outputs")
     ] = None,
     port: Annotated[
-        int | None, option("--port", about="port; default: the first free one from 7860", min=1, max=65535)
+        int | None,
+        option("--port", about="port; default: the first free one from 7860", metavar="N", min=1, max=65535),
     ] = None,
     listen: Annotated[
-        bool, option("--listen", about="let other machines in your network in, by a secret address")
+        bool, option("--listen", about="let others in your network in, by a secret address")
     ] = False,
     gallery: Annotated[
-        Path | None, option("--gallery", about="only show the runs in this folder; nothing can be made")
+        Path | None, option("--gallery", about="only show the runs in this folder; make none", metavar="DIR")
     ] = None,
     no_browser: Annotated[bool, option("--no-browser", about="do not open a browser")] = False,
     json: Json = False,
