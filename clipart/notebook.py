@@ -1,8 +1,8 @@
 """Runs in a notebook: a live picture while they go on, and what a result shows of itself.
 
 It is plain HTML, which Jupyter, Colab and marimo show without a widget library. While a run goes on, one
-place in the output is written anew (IPython's `update_display`), at most `RATE` times a second, and seldom enough
-that it takes at most `SHARE` of the time.
+place in the output is written anew (IPython's `update_display`), at most `RATE` times a second, and seldom
+enough that it takes at most `SHARE` of the time.
 """
 
 from __future__ import annotations
