@@ -43,6 +43,7 @@ class Job:
     seconds: float = 0.0
     began: float = 0.0
     note: str = ""
+    unknown: list[str] = field(default_factory=list)
     crashes: int = 0
     readings: list[dict[str, Any]] = field(default_factory=list)
     curve: list[tuple[int, float]] = field(default_factory=list)
@@ -52,7 +53,7 @@ class Job:
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values, without the pictures."""
-        names = "id prompt state name step steps seconds note readings curve shown command branch"
+        names = "id prompt state name step steps seconds note unknown readings curve shown command branch"
         plain = {name: getattr(self, name) for name in names.split()}
         return plain | {"left": self.left, "moments": [step for step, _ in self.frames]}
 
@@ -219,6 +220,7 @@ class Queue:
         hear: dict[str, Callable[[], None]] = {
             "start": lambda: None,
             "trying": lambda: setattr(job, "note", f"start {message['start']} of {message['starts']}"),
+            "unknown": lambda: setattr(job, "unknown", message["words"]),
             "folder": lambda: setattr(job, "name", message["name"]),
             "step": lambda: self._step(job, message, picture),
             "done": lambda: self._done(job, message),

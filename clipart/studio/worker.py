@@ -20,6 +20,7 @@ from clipart.errors import ClipartError
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
+    from clipart.recipe import Recipe
     from clipart.runs import Result
 
 RATE = 10.0  # pictures a second, at most
@@ -129,6 +130,15 @@ def _jpeg(it: Iterate) -> bytes:
     return buffer.getvalue()
 
 
+def _unknown(recipe: Recipe) -> list[str]:
+    """Return the words of the prompt that none of the critics has met."""
+    from clipart.critic.vocabulary import unknown_words
+
+    text = " ".join(part.text for part in recipe.parts.parts)
+    found = [unknown_words(spec.name, text) for spec in recipe.clip]
+    return [word for word in found[0] if all(word in each for each in found)]
+
+
 def work(pipe: Connection) -> None:
     """Carry out the orders that come by `pipe`, one run after another, until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then says so by the pipe
@@ -169,9 +179,11 @@ def _run(line: Line, order: dict[str, Any]) -> Result:
     watch = Watch(line, root, order.get("branch"))
     if order["do"] == "resume":
         return resume(root / order["name"], consumers=[watch], stop_now=line.stop_now)
+    recipe = make_recipe(order["recipe"])
+    line.tell(event="unknown", words=_unknown(recipe))
     outputs = Outputs(folder=root, checkpoint_every=EVERY, checkpoint_gap=2.0)
 
     def trying(start: int, starts: int) -> None:
         line.tell(event="trying", start=start, starts=starts)
 
-    return run(make_recipe(order["recipe"]), outputs, [watch], line.stop_now, trying)
+    return run(recipe, outputs, [watch], line.stop_now, trying)

@@ -175,6 +175,15 @@ def test_a_killed_process_is_seen_to_go_on(page: Any, served: Served) -> None:
     state(page, "stopped")
 
 
+def test_several_seeds(page: Any, served: Served) -> None:
+    fill(page, "apple", 10)
+    page.fill("#count-of", "3")
+    page.click("#make-it")
+    until(page, "document.querySelectorAll('#queue small').length === 3")
+    until(page, "[...document.querySelectorAll('#queue small')].every((each) => each.textContent === 'done')")
+    assert sorted(int(path.name.rpartition("-")[2]) for path in served.root.iterdir()) == [3, 4, 5]
+
+
 def test_weights_and_mistakes(page: Any) -> None:
     page.fill("#prompt", "apple:: a (red:1.5) tart::2")
     until(page, "document.querySelectorAll('#parts li').length === 2")

@@ -39,10 +39,11 @@ def until(what: Any, seconds: float = 60) -> None:
 
 
 def test_a_run_from_the_page_to_the_folder(served: Served) -> None:
-    job = served.wait(begin(served, SHORT), "done", "failed")
+    job = served.wait(begin(served, SHORT | {"prompt": "apple zorblax"}), "done", "failed")
     assert job.state == "done", job.note
+    assert job.unknown == ["zorblax"]
     assert (job.step, job.steps) == (12, 12)
-    assert job.readings[0]["text"] == "apple"
+    assert job.readings[0]["text"] == "apple zorblax"
     assert job.frames[0][0] == 0
     assert job.frames[-1][0] == 12
     picture = served.get(f"/api/jobs/{job.id}/picture")
@@ -51,7 +52,7 @@ def test_a_run_from_the_page_to_the_folder(served: Served) -> None:
         path.name for path in (served.root / job.name).iterdir()
     }
     shown = served.get(f"/api/runs/{job.name}").json
-    assert shown["ask"]["prompt"] == "apple"
+    assert shown["ask"]["prompt"] == "apple zorblax"
     assert shown["ask"]["seed"] == 3
     assert not shown["resumable"]  # it came to its own end
     film = served.get(f"/api/runs/{job.name}/film.gif?download")

@@ -234,8 +234,15 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 // --- a run that goes on ---
 
 const begin = trying(async (more = {}) => {
-  const job = await ask("/api/jobs", { ...asked(), ...more });
-  choose(job.id, job);
+  const count = Math.min(8, Math.max(1, Math.floor(Number($("count-of").value)) || 1));
+  const first = asked();
+  const made = [];
+  for (let k = 0; k < count; k += 1) {
+    const seed = k && first.seed !== undefined ? { seed: String(Number(first.seed) + k) } : {};
+    made.push(await ask("/api/jobs", { ...first, ...seed, ...more }));
+  }
+  state.jobs = [...state.jobs.filter((each) => !made.some((job) => job.id === each.id)), ...made];
+  choose(made[0].id);
 });
 
 $("form").addEventListener("submit", (event) => {
@@ -291,6 +298,7 @@ function showJob() {
     make("span", {}, each.text),
     make("meter", { min: 0, max: 1, value: each.match || 0, "aria-label": `Match of ${each.text}` }),
     make("output", {}, percent(each.match)))));
+  $("unknown").textContent = job.unknown.length ? `The model has not met: ${job.unknown.join(", ")}` : "";
   drawCurve(job);
 }
 
