@@ -71,12 +71,12 @@ class Studio:
 
 
 async def _body(request: Request, most: int = BODY) -> bytes:
-    data = b""
+    data = bytearray()
     async for chunk in request.stream():
-        data += chunk
+        data.extend(chunk)
         if len(data) > most:
             raise UsageError(f"More than {most // 1024:,} kB were sent, which is the most that is taken.")
-    return data
+    return bytes(data)
 
 
 async def _values(request: Request) -> dict[str, Any]:
@@ -307,7 +307,7 @@ ROUTES: tuple[tuple[str, str, Callable[[Studio, Request], Awaitable[Response]]],
 
 def make_app(root: Path, token: str = "", read_only: bool = False) -> Starlette:
     """Return the studio of the folder `root` as an application; `state.studio` of it has the queue."""
-    studio = Studio(root, Shelf(root), None if read_only else Queue(root))
+    studio = Studio(root, Shelf(root, read_only), None if read_only else Queue(root))
 
     def route(path: str, method: str, answer: Callable[[Studio, Request], Awaitable[Response]]) -> Route:
         async def bound(request: Request) -> Response:

@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from clipart.errors import ClipartError, UsageError
 from clipart.files import require_folder
 
 PORT = 7860
+REQUESTS = 200  # at the same time
 TRIES = 20  # ports above it that are tried where none was asked for
 WARNING = (
     "Everyone in your network who has this address can make pictures on this machine and see those in the "
@@ -44,6 +46,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, number))
+            bound.listen()  # so that the address works from when it is told
         except OSError:
             bound.close()
             continue
@@ -81,12 +84,18 @@ def serve(
         address = f"http://{host}:{bound.getsockname()[1]}/" + (f"?token={token}" if token else "")
         app = make_app(folder.resolve(), token, read_only)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=REQUESTS,
+            timeout_graceful_shutdown=2,
         )
         tell(address, WARNING if everywhere else "")
         if browser:
             threading.Timer(0.5, webbrowser.open, (address,)).start()
-        uvicorn.Server(config).run([bound])
+        with suppress(KeyboardInterrupt):  # which uvicorn raises again after everything is saved and closed
+            uvicorn.Server(config).run([bound])
 
 
 def _own_address() -> str:

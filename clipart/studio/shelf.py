@@ -12,6 +12,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -48,10 +49,10 @@ _gone = "There is no such run."
 
 
 class Shelf:
-    """The runs in the folder `root`."""
+    """The runs in the folder `root`; nothing is written there if it is `read_only`."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, read_only: bool = False) -> None:
+        self.root, self._read_only = root, read_only
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
     @contextmanager
@@ -146,27 +147,22 @@ class Shelf:
             raise UsageError(f"A film is {', '.join(FILMS)}.")
         with self.run(name) as folder:
             is_there = folder.has(f"video.{kind}")
-        if not is_there:
-            command = [
-                sys.executable,
-                "-m",
-                "clipart",
-                "video",
-                str(self.root / name),
-                "--format",
-                kind,
-                "--quiet",
-            ]
-            with _films:
-                done = subprocess.run(command, capture_output=True, timeout=600, check=False)  # noqa: S603
+        if is_there:
+            return self.file(name, f"video.{kind}")
+        run = str(self.root / name)
+        with _films, tempfile.TemporaryDirectory(prefix="clipart-studio-") as place:
+            command = [sys.executable, "-m", "clipart", "video", run, "--format", kind, "--quiet"]
+            output = Path(place) / f"film.{kind}"
+            command += ["--output", str(output)] if self._read_only else []
+            done = subprocess.run(command, capture_output=True, timeout=600, check=False)  # noqa: S603
             if done.returncode:
                 raise ClipartError(done.stderr.decode("utf-8", "replace")[-500:] or "There is no film.")
+            if self._read_only:
+                return output.read_bytes(), TYPES[f"video.{kind}"]
         return self.file(name, f"video.{kind}")
 
     def sheet(self, words: str) -> bytes:
         """Return a PNG of the pictures of the newest runs that `words` finds."""
-        import tempfile
-
         from clipart.record.sheet import make_sheet
 
         runs = [self.root / each["name"] for each in self.runs(words) if each["picture"]][:SHEET]

@@ -6,7 +6,10 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,9 +211,24 @@ def test_at_most_ten_pictures_a_second(served: Served) -> None:
     served.wait(name, "stopped")
 
 
-def test_torch_stays_out_of_the_server() -> None:
-    import subprocess
-    import sys
+def test_ctrl_c_in_the_terminal_saves_the_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "clipart", "studio", "--no-browser", "--json", "--folder", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as server:
+        assert server.stdout is not None
+        address = json.loads(server.stdout.readline())["address"]
+        served = Served(int(address.rstrip("/").rpartition(":")[2]), tmp_path, None)
+        try:
+            assert served.post("/api/jobs", LONG).status == 201
+            until(lambda: any(b'"step":9' in path.read_bytes() for path in tmp_path.glob("*/log.jsonl")))
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(60) == 0
+    (run,) = tmp_path.glob("*/recipe.toml")
+    assert (run.parent / "picture.png").is_file()
+    assert list(run.parent.glob("checkpoints/step-*.safetensors"))
 
+
+def test_torch_stays_out_of_the_server() -> None:
     code = "import sys, clipart.studio.app, clipart.studio.serve; assert not {'torch', 'open_clip'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

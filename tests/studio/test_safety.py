@@ -276,12 +276,13 @@ def test_an_animation_of_too_many_frames(served: Served, monkeypatch: pytest.Mon
 
 
 def test_a_gallery_only_shows(shelf: Path) -> None:
-    before = sorted(path.name for path in shelf.iterdir())
+    before = sorted(path.name for path in shelf.rglob("*"))
     for served in serving(shelf, read_only=True):
         assert served.get("/api/about").json["makes"] is False
         assert len(served.get("/api/runs").json) == 2
         name = served.get("/api/runs?q=tree").json[0]["name"]
         assert served.get(f"/api/runs/{name}/picture.png").body.startswith(b"\x89PNG")
+        assert served.get(f"/api/runs/{name}/film.gif").body.startswith(b"GIF89a")
         for path, body in (("/api/jobs", JOB), ("/api/uploads", png(8)), (f"/api/runs/{name}/resume", {})):
             assert served.send("POST", path, body, **OURS).status == 400, path
-    assert sorted(path.name for path in shelf.iterdir()) == before
+    assert sorted(path.name for path in shelf.rglob("*")) == before
