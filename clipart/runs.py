@@ -16,12 +16,17 @@ from clipart.errors import ClipartError, UsageError
 from clipart.finish.chain import make_chain
 from clipart.iterates import Check, Iterate, StopReason
 from clipart.loop import go_on
+from clipart.notebook import Live, contact_sheet, is_notebook, plot
+from clipart.notebook import result as shown
+from clipart.pictures import from_pil
 from clipart.presets import apply, load_preset
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.checkpoint import Checkpoint, latest, require_allowed, require_newest, restore
 from clipart.record.keep import Consumer, Outputs, Record, begin, go_on_in, new_id, reopen, require
-from clipart.record.metadata import model_hashes, require_harmless
+from clipart.record.metadata import model_hashes, read_origin, require_harmless, tags
 from clipart.record.owner import RunFolder
+from clipart.record.render import Film, render
+from clipart.record.trajectory import open_trajectory
 from clipart.session import Session
 from clipart.settings import Settings
 from clipart.surroundings import as_needed, mind_forks
@@ -40,7 +45,7 @@ class Result:
     `image` is the picture after the clean-up; `paths` maps "picture", "video", "recipe" and "log" to what was
     written; `timings` maps "start" (models, choice of a start), "steps", "record" (the part of them that went
     into trajectory and checkpoints) and "finish" (clean-up, picture, video) to seconds. `first` is the step
-    that a resumed run went on from. A notebook shows the picture.
+    that a resumed run went on from. A notebook shows picture, film, matches, and the command that repeats it.
     """
 
     image: Image
@@ -58,6 +63,58 @@ class Result:
         self.image.save(buffer, "PNG")
         return buffer.getvalue()
 
+    def _repr_html_(self) -> str:
+        recipe = self.paths.get("recipe")
+        return shown(self.image, self.check.readings, recipe.parent if recipe else None)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run.
+
+        Raises:
+            UsageError: it has none, since `outputs` said so.
+        """
+        if "recipe" not in self.paths:
+            raise UsageError("This run has no folder. Leave outputs out, or give Outputs(folder=...).")
+        return self.paths["recipe"].parent
+
+    def film(self, kind: str = "mp4", **film: Any) -> Path:
+        """Write another film of the run into its folder and return its path.
+
+        `kind` is mp4, webm, gif, apng or webp; `film` are fields of `clipart.record.render.Film`.
+
+        Raises:
+            UsageError, ClipartError: no folder, no trajectory, no such format, or it cannot be written.
+        """
+        try:
+            made = Film(**film)
+        except TypeError:
+            known = ", ".join(Film.__dataclass_fields__)
+            raise UsageError(f"film({', '.join(film)}): a film has {known}.") from None
+        with RunFolder.open(self.folder) as folder:
+            texts: dict[str, str] = {}
+            with suppress(ClipartError):  # the picture carries no recipe, so the film does not either
+                texts = tags(read_origin(self.paths["picture"]))
+            last = from_pil(self.image).contiguous()
+            render(open_trajectory(folder), folder.slot(f"video.{kind}"), made, last, texts)
+        return self.folder / f"video.{kind}"
+
+    def sheet(self, count: int = 12, size: int = 192) -> Image:
+        """Return `count` moments of the run on one sheet, each at most `size` pixels a side, as a PIL image.
+
+        Raises:
+            UsageError: no folder, or no trajectory in it.
+        """
+        return contact_sheet(self.folder, count, size)
+
+    def plot(self) -> Image:
+        """Return the matches, losses and rates over the steps as a PIL image.
+
+        Raises:
+            UsageError: no folder, or no log in it.
+        """
+        return plot(self.folder)
+
 
 def generate(
     prompt: str,
@@ -65,6 +122,7 @@ def generate(
     preset: str | os.PathLike[str] | None = None,
     outputs: Outputs | None = None,
     consumers: Sequence[Consumer] = (),
+    live: bool | None = None,
     **settings: Unpack[Settings],
 ) -> Result:
     """Make a picture of `prompt` and leave it, its video, recipe and log in a folder under `outputs/`.
@@ -74,6 +132,7 @@ def generate(
         preset: a shipped preset's name, or the path of a preset file.
         outputs: where files go; `Outputs(folder=None)` writes none.
         consumers: called with every iterate, in order.
+        live: show the picture while it is made, in the output of a notebook's cell; None: if this is one.
         settings: fields of `Recipe`; they go before the preset's. `size` is `width` and `height` in one, as
             512, (512, 384) or "512x384"; `init` may be a PIL image; one `clip` or `no` needs no list.
 
@@ -83,7 +142,8 @@ def generate(
     given = sized(settings) | {"prompt": prompt}
     recipe = make_recipe(apply(load_preset(os.fspath(preset)), given) if preset else given)
     require_harmless(recipe, given)
-    return run(recipe, outputs or Outputs(), consumers)
+    showing = [Live()] if (is_notebook() if live is None else live) else []
+    return run(recipe, outputs or Outputs(), [*showing, *consumers])
 
 
 def run(

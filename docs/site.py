@@ -20,7 +20,9 @@ PAGES = {
     "changelog.md": "CHANGELOG.md",
     "security-policy.md": "SECURITY.md",
     "LICENSE.txt": "LICENSE",
-} | {path: path for path in sorted(f"examples/{file.name}" for file in (ROOT / "examples").glob("*.py"))}
+} | {
+    path: path for path in sorted(f"examples/{file.name}" for file in (ROOT / "examples").glob("*.[pi][yp]*"))
+}
 
 _LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 _RESOURCE = re.compile(

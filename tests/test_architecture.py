@@ -40,7 +40,9 @@ FLOORS = [
     {"starts"},
     {"loop"},
     {"record", "presets"},
+    {"notebook"},
     {"runs"},
+    {"studio"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}

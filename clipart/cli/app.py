@@ -23,6 +23,7 @@ COMMANDS = {
     "finish": "sharpen, frame, enlarge or restyle pictures that are there",
     "sheet": "put the pictures of runs on one sheet",
     "plot": "draw the matches, losses and rates over the steps",
+    "studio": "make, watch and keep pictures in the browser",
     "models": "list, fetch, check, convert and remove models",
     "parse": "show how a prompt is understood",
     "presets": "list the presets, or show one as TOML",

@@ -186,6 +186,12 @@ EVENTS = (
         (Key("path", "text", "path of the drawing"),),
     ),
     Event(
+        "studio",
+        ("clipart studio",),
+        "when the page can be opened",
+        (Key("address", "text", "its address"),),
+    ),
+    Event(
         "parse",
         ("clipart parse",),
         "once",
