@@ -10,12 +10,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from clipart.errors import ClipartError, UsageError
 from clipart.files import require_folder
 
 PORT = 7860
 REQUESTS = 200  # at the same time
+# what the server is told
+SERVER: dict[str, Any] = {
+    "log_level": "warning",
+    "access_log": False,
+    "server_header": False,
+    "limit_concurrency": REQUESTS,
+    "timeout_graceful_shutdown": 2,
+}
 TRIES = 20  # ports above it that are tried where none was asked for
 WARNING = (
     "Everyone in your network who has this address can make pictures on this machine and see those in the "
@@ -83,14 +92,7 @@ def serve(
         host = _own_address() if everywhere else "127.0.0.1"
         address = f"http://{host}:{bound.getsockname()[1]}/" + (f"?token={token}" if token else "")
         app = make_app(folder.resolve(), token, read_only)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            limit_concurrency=REQUESTS,
-            timeout_graceful_shutdown=2,
-        )
+        config = uvicorn.Config(app, **SERVER)
         tell(address, WARNING if everywhere else "")
         if browser:
             threading.Timer(0.5, webbrowser.open, (address,)).start()
