@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from clipart.cli import main
+from clipart.errors import UsageError
 from clipart.pictures import open_picture
 from clipart.recipe import make_recipe
 from clipart.record.files import save_png
@@ -57,3 +58,17 @@ def test_a_picture_without_a_recipe_is_finished_too(tmp_path: Path, capsys: Any)
     assert main(["finish", str(tmp_path / "b.png"), "--finish", "sharpen:0.4"]) == 0
     assert "no recipe" in capsys.readouterr().err
     assert open_picture(tmp_path / "b-finished.png").size == (64, 48)
+
+
+def test_the_recipe_replays_what_was_finished() -> None:
+    from clipart.cli.commands.finish import longer
+
+    pixels = make_recipe({"prompt": "apple", "finish": ("clean",), "upscale": 2})
+    assert longer(pixels, ("contrast",)).chain == ("clean", "upscale:2", "contrast")
+    network = make_recipe({"prompt": "apple", "canvas": "implicit", "finish": (), "upscale": 2})
+    assert (longer(network, ("contrast",)).finish, longer(network, ("contrast",)).upscale) == (
+        ("contrast",),
+        2,
+    )
+    with pytest.raises(UsageError, match="finish"):
+        longer(pixels, ("upscale:4",) * 9)

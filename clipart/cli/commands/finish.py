@@ -9,11 +9,12 @@ import typer
 
 from clipart.cli.options import Force, Json, NoColor, Quiet, option
 from clipart.cli.overwrite import mind_the_file
-from clipart.errors import UsageError
+from clipart.errors import ClipartError, UsageError
 from clipart.finish.chain import make_chain, read_chain
 
 if TYPE_CHECKING:
     from clipart.cli.sink import Sink
+    from clipart.recipe import Recipe
 
 Files = Annotated[
     list[Path],
@@ -66,12 +67,27 @@ def finish_file(sink: Sink, source: Path, path: Path, steps: tuple[str, ...]) ->
     texts = {}
     try:
         origin = read_origin(source)
-        recipe = origin.recipe.with_(finish=(*origin.recipe.chain, *steps), upscale=1)
-        texts = tags(replace(origin, recipe=recipe))
-    except UsageError:
+    except ClipartError:  # of another program, or of a version that is not read any more
         sink.note(f"{source}: no recipe in it that could be kept")
+    else:
+        texts = tags(replace(origin, recipe=longer(origin.recipe, steps)))
     try:
         finished = make_chain(steps)(image)
     except ValueError as error:
         raise UsageError(f"{source}: {error}. Choose a larger picture.") from None
     save_png(finished, path, texts)
+
+
+def longer(recipe: Recipe, steps: tuple[str, ...]) -> Recipe:
+    """Return `recipe` with `steps` after its own; what it enlarged comes before them.
+
+    Raises:
+        UsageError: the chain is longer, or the picture larger, than a recipe may say.
+    """
+    from clipart.canvas import CANVASES
+    from clipart.canvas.base import Canvas
+
+    last = (recipe.stages[-1].canvas if recipe.stages else None) or recipe.canvas
+    if CANVASES[last].final is not Canvas.final:  # it renders itself at the size of the finished picture
+        return recipe.with_(finish=(*(recipe.finish or ()), *steps))
+    return recipe.with_(finish=(*recipe.chain, *steps), upscale=1)
