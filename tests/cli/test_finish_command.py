@@ -70,5 +70,5 @@ def test_the_recipe_replays_what_was_finished() -> None:
         ("contrast",),
         2,
     )
-    with pytest.raises(UsageError, match="finish"):
-        longer(pixels, ("upscale:4",) * 9)
+    with pytest.raises(UsageError, match="contrasts"):
+        longer(pixels, ("contrasts",))
