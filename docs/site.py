@@ -14,6 +14,7 @@ PAGES = {
     "training.md": "training/README.md",
     "training-log.md": "training/LOG.md",
     "card-critic.md": "clipart/models/tiny/MODEL_CARD.md",
+    "card-second.md": "clipart/models/tiny-80/MODEL_CARD.md",
     "card-judge.md": "clipart/models/tiny-judge/MODEL_CARD.md",
     "card-vqgan.md": "clipart/models/tiny-vqgan/MODEL_CARD.md",
     "contributing.md": "CONTRIBUTING.md",

@@ -83,7 +83,7 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
         from clipart.record.owner import resume_command
 
         rows.append(("go on", resume_command(result.paths["log"].parent)))
-    rows.insert(0, ("judge", str(result.recipe.judge)))
+    rows.insert(0, ("judge", judge_line(result.recipe)))
     if trace:
         rows.insert(0, ("match", trace))
     if hint := advice(result):
@@ -91,6 +91,17 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
     styles = {"hint": "yellow", "picture": "bold cyan", "again": "green", "go on": "green"}
     lines = [Text.assemble((f" {n:<8} ", "dim"), (value, styles.get(n, ""))) for n, value in rows]
     return ["", Narrow(Parts(result.check, result.recipe.until)), "", *lines, ""]
+
+
+def judge_line(recipe: Recipe) -> str:
+    """Return the name of the judge, and why its word counts less where it does."""
+    from clipart.models.registry import descendants
+
+    judge, critics = str(recipe.judge), [spec.name for spec in recipe.clip]
+    if judge in critics:
+        return f"{judge} (not independent: the picture climbed it)"
+    began = descendants(judge, critics)
+    return f"{judge} (not independent: {began[0]} was trained from it)" if began else judge
 
 
 def done_event(result: Result, exit_code: int, again: str) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from clipart.errors import ModelError
 
-CLIP, JUDGE, VQGAN = "tiny", "tiny-judge", "tiny-vqgan"
+CLIP, SECOND, JUDGE, VQGAN = "tiny", "tiny-80", "tiny-judge", "tiny-vqgan"
 WEIGHTS = {
     CLIP: "open_clip_model.safetensors",
+    SECOND: "open_clip_model.safetensors",
     JUDGE: "open_clip_model.safetensors",
     VQGAN: "vqgan.safetensors",
 }

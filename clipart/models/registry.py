@@ -31,6 +31,7 @@ class Entry:
         sha256: of the weights, None if it is to be recorded at the first use.
         megabytes: about what is downloaded, or what it takes in the package; 0 if that is not known.
         sees: which of the table's traits it has, so what it wants of a run where nobody says otherwise.
+        began: the model whose weights its training began with, empty if it began with none.
         default: it is taken where no model of its kind is named.
     """
 
@@ -45,6 +46,7 @@ class Entry:
     revision: str | None = None
     sha256: str | None = None
     sees: str = "photographs"
+    began: str = ""
     default: bool = False
 
     @property
@@ -114,6 +116,14 @@ def judge_of(names: Sequence[str]) -> str:
             return name
     judges = sorts()[_sees(names[0])].judges
     return next((name for name in judges if name not in names), judges[0])
+
+
+def descendants(judge: str, names: Iterable[str]) -> list[str]:
+    """Return those of the critics called `names` whose training began with the weights of `judge`.
+
+    What `judge` says of a picture that climbed one of them is not independent.
+    """
+    return [entry.name for entry in entries() if entry.name in set(names) and entry.began == judge]
 
 
 def _sees(name: str) -> str:
