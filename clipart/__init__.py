@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clipart.batches import Made, batch
     from clipart.errors import ClipartError, DivergedError, ModelError, ResourceError, UsageError
     from clipart.iterates import Check, Iterate, Reading
     from clipart.loop import iterate
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from clipart.settings import Settings
 
 _HOMES = {
+    "clipart.batches": ("Made", "batch"),
     "clipart.errors": ("ClipartError", "DivergedError", "ModelError", "ResourceError", "UsageError"),
     "clipart.iterates": ("Check", "Iterate", "Reading"),
     "clipart.loop": ("iterate",),
@@ -34,7 +36,7 @@ _HOMES = {
     "clipart.runs": ("Outputs", "Result", "generate", "resume", "run"),
     "clipart.settings": ("Settings",),
 }
-_NEED_TORCH = ("clipart.loop", "clipart.runs")
+_NEED_TORCH = ("clipart.batches", "clipart.loop", "clipart.runs")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "ClipartError",
     "DivergedError",
     "Iterate",
+    "Made",
     "ModelError",
     "Outputs",
     "Part",
@@ -53,6 +56,7 @@ __all__ = [
     "Settings",
     "Stage",
     "UsageError",
+    "batch",
     "generate",
     "iterate",
     "parse",

@@ -42,6 +42,7 @@ FLOORS = [
     {"record", "presets"},
     {"notebook"},
     {"runs"},
+    {"batches", "index"},
     {"studio"},
     {"cli", "__init__", "__main__"},
 ]

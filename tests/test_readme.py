@@ -30,6 +30,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("readme")
     Image.new("RGB", (64, 48), "orange").save(folder / "photo.jpg")
+    (folder / "prompts.txt").write_text("apple\na pear\n")
     return folder
 
 
@@ -49,7 +50,9 @@ def test_command(
     """In this process: a new one for each would spend ten times as long on imports."""
     monkeypatch.chdir(studio)
     words = shlex.split(line)[1:]
-    if words[0] not in OTHERS and not words[0].startswith("--"):
+    if words[0] == "batch":
+        words += ["--set", "steps=2", "--set", "width=48", "--set", "height=48", "--set", "starts=1"]
+    elif words[0] not in OTHERS and not words[0].startswith("--"):
         words += ["--steps", "2", "--size", "48"]
     assert main(words) == 0
     assert capsys.readouterr().out.strip()
