@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,6 @@ import typer
 from clipart.cli.interrupts import Interrupts
 from clipart.cli.options import OWN, Json, NoColor, Quiet, own, takes
 from clipart.cli.progress import percent, shorten
-from clipart.errors import shell_word
 
 if TYPE_CHECKING:
     from clipart.batches import Made
@@ -56,18 +56,24 @@ def batch(context: typer.Context, file: Path, **given: Any) -> None:
     from clipart.batches import batch as make
     from clipart.index import write_index
 
+    again = shlex.join(["clipart", *context.obj.typed])
     with Interrupts() as interrupts:
-        found = make(
-            recipes,
-            folder,
-            given["jobs"] or 1,
-            given["video"] or "none",
-            lambda made: tell(sink, made, len(recipes)),
-            interrupts.stop_now,
-        )
+        try:
+            found = make(
+                recipes,
+                folder,
+                given["jobs"] or 1,
+                given["video"] or "none",
+                lambda made: tell(sink, made, len(recipes)),
+                interrupts.stop_now,
+            )
+        except KeyboardInterrupt:  # a second one
+            code = interrupts.exit_code or 130
+            sink.error(f"Stopped at once. The same command goes on: {again}", "interrupted", code)
+            raise typer.Exit(code) from None
     for path in write_index(found, folder):
         sink.file(path)
-    raise typer.Exit(close(sink, found, interrupts.exit_code, f"clipart batch {shell_word(str(file))}"))
+    raise typer.Exit(close(sink, found, interrupts.exit_code, again))
 
 
 def tell(sink: Sink, made: Made, count: int) -> None:
