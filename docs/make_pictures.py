@@ -1,6 +1,7 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
 python docs/make_pictures.py [NAME ...]      # fruit, presets, looks, singles, canvases, around; all if none is named
+python docs/make_pictures.py thumbnails [PRESET ...]   # the pictures of the presets in the studio
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from clipart.presets import preset_names
 from clipart.record.files import save_png
 
 PICTURES = Path(__file__).parent / "pictures"
+THUMBNAILS = Path(__file__).parents[1] / "clipart" / "studio" / "static" / "presets"
 SINGLES = (
     "apple",
     "sun",
@@ -75,6 +77,14 @@ def looks() -> Image.Image:
     """One house in the looks of other media, by short runs."""
     short = {"seed": 3, "size": 160, "steps": 50, "starts": 1}
     return sheet({name: draw("a house", preset=name, **short) for name in LOOKS}, 4)
+
+
+def thumbnails(names: list[str]) -> None:
+    """Write the pictures of the presets `names`, of all if none is named, that the studio shows."""
+    short = {"seed": 3, "size": 160, "steps": 100, "starts": 1}
+    for name in names or preset_names():
+        picture = draw("a house", preset=name, **short).convert("RGB")
+        picture.resize((128, 128), Image.Resampling.LANCZOS).save(THUMBNAILS / f"{name}.webp", quality=80)
 
 
 def singles() -> Image.Image:
@@ -148,6 +158,9 @@ SHEETS = {"presets": presets, "looks": looks, "singles": singles, "canvases": ca
 
 def main() -> None:
     """Make the pictures that are named."""
+    if sys.argv[1:2] == ["thumbnails"]:
+        thumbnails(sys.argv[2:])
+        return
     PICTURES.mkdir(exist_ok=True)
     for name in sys.argv[1:] or ("fruit", *SHEETS):
         path = PICTURES / f"{name}.png"
