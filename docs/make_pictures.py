@@ -1,6 +1,6 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
-python docs/make_pictures.py [NAME ...]      # fruit, presets, looks, singles, canvases, around; all if none is named
+python docs/make_pictures.py [NAME ...]      # fruit, presets, looks, singles, canvases, around, guide; all if none is named
 python docs/make_pictures.py thumbnails [PRESET ...]   # the pictures of the presets in the studio
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 import clipart
+from clipart.pictures import to_pil
 from clipart.presets import preset_names
 from clipart.record.files import save_png
 
@@ -111,6 +112,19 @@ def canvases() -> Image.Image:
     return sheet({name: draw("a sunflower", **(base | way)) for name, way in WAYS.items()}, 3)
 
 
+def guide() -> Image.Image:
+    """What docs/guide.md shows: the steps of a run, parts and phrases, seeds."""
+    cells: dict[str, Image.Image] = {}
+    for it in clipart.iterate(clipart.Recipe(prompt="a strawberry", seed=1, steps=200, starts=1)):
+        if it.step in (0, 10, 40, 200):
+            cells[f"step {it.step}"] = to_pil(it.image)
+    for prompt in ("cat dog", "cat:: dog::", "cat:: dog:: rainbow::0.3", "apple:: leaf::-0.5"):
+        cells[prompt] = draw(prompt, seed=1, steps=200)
+    for seed in (1, 2, 3, 4):
+        cells[f"a teapot, seed {seed}"] = draw("a teapot", seed=seed, steps=200)
+    return sheet(cells, 4)
+
+
 CORNER = "62%,0%,38%,38%"
 AROUND = {
     "--symmetry mirror": ("a butterfly", {"symmetry": "mirror"}),
@@ -153,7 +167,14 @@ def checks() -> Image.Image:
     return page
 
 
-SHEETS = {"presets": presets, "looks": looks, "singles": singles, "canvases": canvases, "around": around}
+SHEETS = {
+    "presets": presets,
+    "looks": looks,
+    "singles": singles,
+    "canvases": canvases,
+    "around": around,
+    "guide": guide,
+}
 
 
 def main() -> None:
