@@ -17,7 +17,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clipart.batches import Made, batch
     from clipart.errors import ClipartError, DivergedError, ModelError, ResourceError, UsageError
     from clipart.iterates import Check, Iterate, Reading
     from clipart.loop import iterate
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from clipart.settings import Settings
 
 _HOMES = {
-    "clipart.batches": ("Made", "batch"),
     "clipart.errors": ("ClipartError", "DivergedError", "ModelError", "ResourceError", "UsageError"),
     "clipart.iterates": ("Check", "Iterate", "Reading"),
     "clipart.loop": ("iterate",),
@@ -36,7 +34,7 @@ _HOMES = {
     "clipart.runs": ("Outputs", "Result", "generate", "resume", "run"),
     "clipart.settings": ("Settings",),
 }
-_NEED_TORCH = ("clipart.batches", "clipart.loop", "clipart.runs")
+_NEED_TORCH = ("clipart.loop", "clipart.runs")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -44,7 +42,6 @@ __all__ = [
     "ClipartError",
     "DivergedError",
     "Iterate",
-    "Made",
     "ModelError",
     "Outputs",
     "Part",
@@ -56,7 +53,6 @@ __all__ = [
     "Settings",
     "Stage",
     "UsageError",
-    "batch",
     "generate",
     "iterate",
     "parse",

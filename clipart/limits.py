@@ -37,11 +37,6 @@ CRITICS = 16
 AVOIDED = 100  # texts of --no
 NAMES_LEFT = 200  # in `left`
 
-# Lists of a batch
-LIST_BYTES = 10 * MEGA
-PICTURES = 10_000  # of a batch
-WRONG_ROWS = 10  # that are told
-
 # Models
 CONFIG_BYTES = 64 * KILO  # a configuration; taming's and open_clip's have about 1,000
 CONFIG_DEPTH = 16

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Self
 
 import torch
@@ -28,7 +27,6 @@ from clipart.finish.chain import make_chain
 from clipart.iterates import Check
 from clipart.layout import lay_out, require_room
 from clipart.memory import require_memory
-from clipart.models.kept import kept
 from clipart.models.needed import load_needed, needed_by
 from clipart.process import PROCESSES
 from clipart.process.base import Process, Step, branch
@@ -109,18 +107,12 @@ class Session:
 
     def _load_models(self) -> None:
         recipe = self.recipe
-        device, precision = self.device, recipe.precision
-        self.models = {
-            name: kept(
-                partial(load_needed, name, recipe, device), name, getattr(recipe, name, None), str(device)
-            )
-            for name in needed_by(recipe)
-        }
+        self.models = {name: load_needed(name, recipe, self.device) for name in needed_by(recipe)}
         clips: dict[str, Clip] = {}
 
         def clip(name: str) -> Clip:
             if name not in clips:
-                clips[name] = kept(partial(load_clip, name, device, precision), name, str(device), precision)
+                clips[name] = load_clip(name, self.device, recipe.precision)
             return clips[name]
 
         critics = [(clip(spec.name), spec.weight) for spec in recipe.clip]

@@ -42,7 +42,6 @@ FLOORS = [
     {"record", "presets"},
     {"notebook"},
     {"runs"},
-    {"batches", "index"},
     {"studio"},
     {"cli", "__init__", "__main__"},
 ]

@@ -20,7 +20,6 @@ COMMANDS = {
     "replay": "run the recipe in a picture again, with changes",
     "show": "print the recipe in a picture or film",
     "video": "make another film of a run",
-    "batch": "make many pictures from a list",
     "finish": "sharpen, frame, enlarge or restyle pictures that are there",
     "sheet": "put the pictures of runs on one sheet",
     "plot": "draw the matches, losses and rates over the steps",

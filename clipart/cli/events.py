@@ -174,31 +174,6 @@ EVENTS = (
         (Key("path", "text", "path of the sheet"), Key("pictures", "integer", "pictures on it")),
     ),
     Event(
-        "picture",
-        ("clipart batch",),
-        "when a picture of the list is done",
-        (
-            Key("number", "integer", "its place in the list, from 1"),
-            Key("prompt", "text", "its prompt"),
-            Key("status", "text", "made, there (before), failed or stopped"),
-            Key("seed", "integer", "its seed", or_null=True),
-            Key("match", "number", "the least of its parts' matches, 0 to 1", or_null=True),
-            Key("seconds", "number", "that it took now"),
-            Key("picture", "text", "path of the picture", or_null=True),
-            Key("error", "text", "why it failed, or empty"),
-        ),
-    ),
-    Event(
-        "batch",
-        ("clipart batch",),
-        "at the end",
-        (
-            Key("made", "integer", "pictures that are there now"),
-            Key("failed", "integer", "pictures that failed"),
-            Key("stopped", "integer", "pictures that a signal left unfinished"),
-        ),
-    ),
-    Event(
         "finished",
         ("clipart finish",),
         "for each file that is written",
