@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from itertools import product
 
 from clipart import limits
+from clipart.errors import UsageError
 from clipart.prompt_error import PromptError
 
 Group = tuple[list["Sequence"], int]  # the alternatives between two braces, and where the first is
 Sequence = list["str | Group"]  # texts and groups, one after another
-_TOKEN = re.compile(r"\\[{},]|[{},]|[^\\{},]+|\\")
+_MARK = re.compile(r"\\[{},]|[{},]|[^\\{},]+|\\")
 
 
 def choices(prompt: str) -> list[str]:
@@ -29,8 +30,8 @@ def choices(prompt: str) -> list[str]:
         PromptError: a brace without its partner, or braces too deep in one another.
         UsageError: they are more than `clipart.limits.PICTURES`.
     """
-    tokens = [(found[0], found.start()) for found in _TOKEN.finditer(prompt)]
-    tree = _sequence(prompt, iter([*tokens, ("", len(prompt))]), 0, None)[0]
+    marks = [(found[0], found.start()) for found in _MARK.finditer(prompt)]
+    tree = _sequence(prompt, iter([*marks, ("", len(prompt))]), 0, None)[0]
     require_few(_count(tree))
     return list(dict.fromkeys(" ".join(text.split()) for text in _expand(tree)))
 
@@ -41,41 +42,39 @@ def require_few(count: int) -> None:
     Raises:
         UsageError: naming the number and the limit.
     """
-    from clipart.errors import UsageError
-
     if count > limits.PICTURES:
         shown = f"{count:,}" if count < 10**12 else "more than a million million"
         raise UsageError(
-            f"That are {shown} pictures; at most {limits.PICTURES:,} are made at once. "
+            f"These are {shown} pictures; at most {limits.PICTURES:,} are made at once. "
             "Take fewer alternatives, seeds or values."
         )
 
 
 def _sequence(
-    prompt: str, tokens: Iterator[tuple[str, int]], depth: int, opened: int | None
+    prompt: str, marks: Iterator[tuple[str, int]], depth: int, opened: int | None
 ) -> tuple[Sequence, str, int]:
     """Return what stands up to the next comma or brace that closes, and that, and where it is."""
     found: Sequence = []
-    for token, at in tokens:
-        if token == "{":
+    for mark, at in marks:
+        if mark == "{":
             if depth == limits.CHOICES_DEPTH:
                 raise PromptError(f"braces inside braces, more than {limits.CHOICES_DEPTH} deep", prompt, at)
-            found.append(_group(prompt, tokens, depth + 1, at))
-        elif token in ("", "}") or (token == "," and opened is not None):
-            if token == "}" and opened is None:
+            found.append(_group(prompt, marks, depth + 1, at))
+        elif mark in ("", "}") or (mark == "," and opened is not None):
+            if mark == "}" and opened is None:
                 raise PromptError(r"a } without its {; a brace that is meant is typed \}", prompt, at)
-            if not token and opened is not None:
+            if not mark and opened is not None:
                 raise PromptError(r"a { without its }; a brace that is meant is typed \{", prompt, opened)
-            return found, token, at
+            return found, mark, at
         else:
-            found.append(token[1:] if len(token) == 2 and token[0] == "\\" else token)
+            found.append(mark[1:] if len(mark) == 2 and mark[0] == "\\" else mark)
     return found, "", len(prompt)
 
 
-def _group(prompt: str, tokens: Iterator[tuple[str, int]], depth: int, at: int) -> Group:
+def _group(prompt: str, marks: Iterator[tuple[str, int]], depth: int, at: int) -> Group:
     alternatives, end = [], ","
     while end == ",":
-        found, end, _ = _sequence(prompt, tokens, depth, at)
+        found, end, _ = _sequence(prompt, marks, depth, at)
         alternatives.append(found)
     return alternatives, at
 

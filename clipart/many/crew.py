@@ -36,16 +36,22 @@ class _Hand:
 
 
 class Crew:
-    """`jobs` processes that make `tasks` in the folder that `outputs`, arguments of `Outputs`, name.
+    """`jobs` processes that make `tasks` in `base`, with `outputs`, what `Outputs.kept` returned.
 
     A task whose process ends goes on from its checkpoint in a new one, `LIVES` times.
     """
 
     def __init__(
-        self, tasks: Sequence[Task], outputs: dict[str, Any], jobs: int, threads: int | None, watch: Watch
+        self,
+        tasks: Sequence[Task],
+        base: Path,
+        outputs: dict[str, Any],
+        jobs: int,
+        threads: int | None,
+        watch: Watch,
     ) -> None:
         self._waiting, self._watch = deque(tasks), watch
-        self._base, self._settings = Path(outputs["folder"]), (outputs, threads, jobs)
+        self._base, self._settings = base, (str(base), outputs, threads, jobs)
         self._jobs, self._hands = min(jobs, len(tasks)), list[_Hand]()
         self._crashes: dict[int, int] = {}
         self._stopped = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +34,13 @@ def gather(
     """Make `tasks`, each in its own folder in `outputs.folder`; yield what came of each, as they end.
 
     Args:
-        tasks: what to make; what is done already is yielded first, as "there".
-        outputs: where and what to write; its `folder` is held, so that no other process works in it.
-        jobs: 1: in this process. More: that many processes, which share the threads out.
+        tasks: what is done already is yielded first, as "there".
+        outputs: its `folder` is held, so that no other process works in it.
+        jobs: 1: in this process. More: that many processes.
         threads: of torch, for each job; None: what torch would take, divided by the jobs.
         stop_now: asked now and then; once it is true, runs are saved, and no more is begun.
         watch: told the step of a task, and of how many.
-        shelf: models that are loaded already; for one job.
+        shelf: models that are loaded already, for one job.
 
     Raises:
         UsageError: another process works in the folder; `jobs` or `threads` out of range.
@@ -53,20 +53,15 @@ def gather(
             yield outcome(task, "there", base)
         rest = [task for task in tasks if task not in ready]
         if jobs > 1:
-            settings = {k: v for k, v in asdict(outputs).items() if k != "file"} | {"folder": str(base)}
-            yield from Crew(rest, settings, jobs, threads, watch).outcomes(stop_now)
+            yield from Crew(rest, base, outputs.kept(), jobs, threads, watch).outcomes(stop_now)
             return
         shelf = shelf or Shelf()
         for task in rest:
             if stop_now():
                 return
             with _threads(threads):
-                found = carry_out(task, outputs, shelf, stop_now, _watched(watch, task))
-            yield outcome(task, found[0], base, found[1])
-
-
-def _watched(watch: Watch, task: Task) -> Callable[[int, int], None]:
-    return lambda step, steps: watch(task, step, steps)
+                state, reason = carry_out(task, outputs, shelf, stop_now, partial(watch, task))
+            yield outcome(task, state, base, reason)
 
 
 def _require(tasks: Sequence[Task], outputs: Outputs, jobs: int, threads: int | None) -> Path:

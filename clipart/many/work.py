@@ -111,12 +111,13 @@ class Line:
         return self.stopped or self.closed
 
 
-def work(pipe: Connection, outputs: dict[str, Any], threads: int | None, jobs: int) -> None:
+def work(pipe: Connection, base: str, outputs: dict[str, Any], threads: int | None, jobs: int) -> None:
     """Make what comes by `pipe`, until its other end is closed.
 
     Args:
         pipe: to the process that hands out the tasks.
-        outputs: the arguments of `clipart.runs.Outputs`.
+        base: the folder in which the folders of the runs are.
+        outputs: what `clipart.runs.Outputs.kept` returned.
         threads: of torch, for each process; None: an equal part of what one process alone would have.
         jobs: the number of processes.
     """
@@ -130,8 +131,7 @@ def work(pipe: Connection, outputs: dict[str, Any], threads: int | None, jobs: i
     torch.set_num_threads(threads or max(1, torch.get_num_threads() // jobs))
     line, shelf = Line(pipe), Shelf()
     listen(lambda text: line.tell(event="note", text=text))
-    made = Outputs(**outputs | {"folder": Path(outputs["folder"])})
-    line.tell(event="ready", threads=torch.get_num_threads())
+    made = Outputs(folder=Path(base), **outputs)
     while not line.closed:
         line.look(None)
         while line.waiting and not line.closed:
