@@ -60,7 +60,7 @@ class Plan:
         return int(self.given.get("jobs") or 1)
 
     def announce(self, sink: Sink) -> None:
-        """Say how many pictures there are to make, where, and about how long their steps take if that is known."""
+        """Say how many pictures there are to make, where, and about how long their steps take if known."""
         count = len(self.tasks)
         words = f"{count} picture{'s' if count > 1 else ''} in {self.folder}"
         if self.seconds is not None:
