@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from clipart.errors import ClipartError, DivergedError, ModelError, ResourceError, UsageError
     from clipart.iterates import Check, Iterate, Reading
     from clipart.loop import iterate
+    from clipart.many.api import batch, sweep
+    from clipart.many.tasks import Outcome
     from clipart.prompt import Part, Prompt, parse
     from clipart.recipe import Recipe, Stage
     from clipart.runs import Outputs, Result, generate, resume, run
@@ -29,12 +31,14 @@ _HOMES = {
     "clipart.errors": ("ClipartError", "DivergedError", "ModelError", "ResourceError", "UsageError"),
     "clipart.iterates": ("Check", "Iterate", "Reading"),
     "clipart.loop": ("iterate",),
+    "clipart.many.api": ("batch", "sweep"),
+    "clipart.many.tasks": ("Outcome",),
     "clipart.prompt": ("Part", "Prompt", "parse"),
     "clipart.recipe": ("Recipe", "Stage"),
     "clipart.runs": ("Outputs", "Result", "generate", "resume", "run"),
     "clipart.settings": ("Settings",),
 }
-_NEED_TORCH = ("clipart.loop", "clipart.runs")
+_NEED_TORCH = ("clipart.loop", "clipart.many.api", "clipart.many.tasks", "clipart.runs")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
     "DivergedError",
     "Iterate",
     "ModelError",
+    "Outcome",
     "Outputs",
     "Part",
     "Prompt",
@@ -53,11 +58,13 @@ __all__ = [
     "Settings",
     "Stage",
     "UsageError",
+    "batch",
     "generate",
     "iterate",
     "parse",
     "resume",
     "run",
+    "sweep",
 ]
 
 try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args, get_origin
+import tomllib
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from clipart.fields import TABLES
-from clipart.recipe import Recipe
+from clipart.recipe import Recipe, Stage
+
+LONGEST = 10_000  # characters of a value that is read as TOML
 
 
 def knobs() -> dict[str, FieldInfo]:
@@ -35,3 +38,23 @@ def choices(name: str) -> tuple[str, ...]:
     if getattr(annotation, "__origin__", None) is Literal:
         return tuple(str(value) for value in get_args(annotation))
     return ()
+
+
+def read_value(schema: type[Recipe] | type[Stage], key: str, text: str) -> Any:
+    """Return a value as TOML has it, as `text` where the field is a text, in a list where it is a list."""
+    value, annotation = as_toml(text), schema.model_fields[key].annotation
+    if get_origin(annotation) is tuple:
+        return value if isinstance(value, list) else [value if isinstance(value, str) else text]
+    is_text = str in getattr(annotation, "__args__", (annotation,))
+    return text if is_text and not isinstance(value, str) else value
+
+
+def as_toml(text: str) -> Any:
+    """Return what `text` is as a value of TOML, the text itself if it is none."""
+    if len(text) > LONGEST or "\n" in text or text.startswith("{"):
+        return text
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError
+        return text
+    return value if isinstance(value, (bool, int, float, str, list)) else text

@@ -37,6 +37,12 @@ CRITICS = 16
 AVOIDED = 100  # texts of --no
 NAMES_LEFT = 200  # in `left`
 
+# Many pictures
+PICTURES = 1_000  # of a batch, a sweep or a comparison
+TABLE_BYTES = MEGA  # of a file with prompts
+CHOICES_DEPTH = 8  # braces inside braces
+JOBS = 64  # processes at once
+
 # Models
 CONFIG_BYTES = 64 * KILO  # a configuration; taming's and open_clip's have about 1,000
 CONFIG_DEPTH = 16

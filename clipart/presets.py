@@ -172,20 +172,30 @@ def read_toml(path: Path) -> dict[str, Any]:
     raw = read_bytes(path, MAX_BYTES)  # larger files are no preset and no recipe
     try:
         text = raw.decode()
-        if long := _LONG_KEY.search(_STRINGS_AND_COMMENTS.sub("_", text)):
-            raise UsageError(f"{path}: the dotted key {long[0][:20]!r}... is no setting of a recipe.")
-        values = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}: not UTF-8 text (line {line}).") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: broken TOML: {brief(str(error))}.") from None
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
-        raise UsageError(f"{path}: broken TOML: {reason}.") from None
+    values = parse_toml(text, str(path))
     if len(values) > limits.SETTINGS:
         raise UsageError(f"{path}: {len(values):,} settings; a recipe has at most {limits.SETTINGS}.")
     return values
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """Return the values in `text`, which is called `name` in messages; no content makes it hang.
+
+    Raises:
+        UsageError: it is broken; the message has the line and the column.
+    """
+    try:
+        if long := _LONG_KEY.search(_STRINGS_AND_COMMENTS.sub("_", text)):
+            raise UsageError(f"{name}: the dotted key {long[0][:20]!r}... is no setting of a recipe.")
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{name}: broken TOML: {brief(str(error))}.") from None
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+        raise UsageError(f"{name}: broken TOML: {reason}.") from None
 
 
 def dump_recipe(recipe: Recipe) -> str:

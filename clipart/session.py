@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -32,6 +33,7 @@ from clipart.process import PROCESSES
 from clipart.process.base import Process, Step, branch
 from clipart.recipe import Recipe, Stage
 from clipart.rng import Streams
+from clipart.shelf import once
 from clipart.surroundings import as_needed
 
 _MUCH = 0.1  # of what is shown
@@ -107,12 +109,20 @@ class Session:
 
     def _load_models(self) -> None:
         recipe = self.recipe
-        self.models = {name: load_needed(name, recipe, self.device) for name in needed_by(recipe)}
+        where = str(self.device), recipe.precision
+        self.models = {
+            name: once(
+                (name, str(getattr(recipe, name, "")), *where),
+                partial(load_needed, name, recipe, self.device),
+            )
+            for name in needed_by(recipe)
+        }
         clips: dict[str, Clip] = {}
 
         def clip(name: str) -> Clip:
             if name not in clips:
-                clips[name] = load_clip(name, self.device, recipe.precision)
+                load = partial(load_clip, name, self.device, recipe.precision)
+                clips[name] = once(("clip", name, *where), load)
             return clips[name]
 
         critics = [(clip(spec.name), spec.weight) for spec in recipe.clip]

@@ -96,7 +96,14 @@ def _lines() -> Iterator[str]:
             if name == "replay":
                 yield from ["It takes every option of the main job.", ""]
                 continue
-            rows = [row for rows in panels(each.params).values() for row in rows]
+            of_main_job = {param.name for param in job.params}
+            own = [
+                param
+                for param in each.params
+                if len(each.params) < len(job.params) // 2
+                or not (param.name in of_main_job and param.name not in ("preset", "set", "folder"))
+            ]
+            rows = [row for rows in panels(own).values() for row in rows]
             yield from [*_table(rows, {param.name: _of_option(param) for param in each.params}), ""]
     yield TAIL
 

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "clipart"
 FLOORS = [
     {"errors", "limits", "notes", "text"},
     {"inputs", "depth", "profiles"},
-    {"files", "pictures", "given", "near", "meanings", "palettes"},
+    {"files", "pictures", "given", "near", "meanings", "palettes", "shelf"},
     {"rng", "prompt", "prompt_error", "device", "surroundings", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
     {"finish"},
@@ -42,7 +42,7 @@ FLOORS = [
     {"record", "presets"},
     {"notebook"},
     {"runs"},
-    {"studio"},
+    {"studio", "many"},
     {"cli", "__init__", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}

@@ -16,6 +16,9 @@ from clipart.cli.sink import Sink
 # Name and short help. A name is also that of a module in `clipart.cli.commands`, and of the function in it.
 COMMANDS = {
     "make": 'make a picture; the name may be left out: clipart "PROMPT"',
+    "batch": "make the pictures that a file asks for",
+    "sweep": "make every combination of prompts, presets, values and seeds",
+    "compare": "see what a change of words does",
     "resume": "continue a run that has stopped",
     "replay": "run the recipe in a picture again, with changes",
     "show": "print the recipe in a picture or film",

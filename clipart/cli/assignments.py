@@ -5,18 +5,16 @@ A setting that a part of another package brings with it is `extras.NAME`.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, get_origin
+from typing import Any, NamedTuple
 
 from clipart.errors import UsageError
-from clipart.knobs import knobs
+from clipart.knobs import as_toml, knobs, read_value
 from clipart.meanings import setting_meant
 from clipart.recipe import Recipe, Stage
 
 STAGES, EXTRAS = "stages", "extras"
 OF_STAGES = [name for name in Stage.model_fields if name not in ("name", "left")]
-LONGEST = 10_000  # characters of a value that is read as TOML
 
 
 class Assigned(NamedTuple):
@@ -41,16 +39,16 @@ def read_set(typed: Sequence[str] | None) -> Assigned:
         group, dot, rest = name.partition(".")
         key: Any = rest
         if group == EXTRAS and rest:
-            found.extras[rest] = _toml(words)
+            found.extras[rest] = as_toml(words)
         elif group == STAGES:
             stage, _, last = rest.rpartition(".")
             if not stage:
                 raise UsageError(f"--set {name}: type {STAGES}.NAME.KEY=VALUE, with the name of a stage.")
             key = stage, _known(last, OF_STAGES, name)
-            found.stages[key] = _value(Stage, key[1], words)
+            found.stages[key] = read_value(Stage, key[1], words)
         else:
             key = _known(name, knobs(), name)
-            found.fields[key] = _value(Recipe, key, words)
+            found.fields[key] = read_value(Recipe, key, words)
         if (group if dot else "", key) in seen:
             raise UsageError(f'--set {name} is typed twice. Type it once; a list is written ["a", "b"].')
         seen.add((group if dot else "", key))
@@ -88,22 +86,3 @@ def _known(typed: str, names: Iterable[str], whole: str) -> str:
         hint = setting_meant(name, names) or " `clipart --help` lists the settings."
         raise UsageError(f"--set {whole}: no such setting.{hint}")
     return name
-
-
-def _value(schema: type[Recipe] | type[Stage], key: str, text: str) -> Any:
-    """Return a value as TOML has it, as `text` where the field is a text, in a list where it is a list."""
-    value, annotation = _toml(text), schema.model_fields[key].annotation
-    if get_origin(annotation) is tuple:
-        return value if isinstance(value, list) else [value if isinstance(value, str) else text]
-    is_text = str in getattr(annotation, "__args__", (annotation,))
-    return text if is_text and not isinstance(value, str) else value
-
-
-def _toml(text: str) -> Any:
-    if len(text) > LONGEST or "\n" in text or text.startswith("{"):
-        return text
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError
-        return text
-    return value if isinstance(value, (bool, int, float, str, list)) else text

@@ -87,6 +87,7 @@ OBJECTS: dict[str, tuple[Key, ...]] = {
     ),
 }
 
+_MANY = ("clipart batch", "clipart sweep", "clipart compare")
 _RUN = ('clipart "PROMPT"', "clipart replay", "clipart resume")
 _NAME = Key("name", "text", "the model")
 
@@ -142,6 +143,57 @@ EVENTS = (
         (
             Key("kind", "text", "`run`, `usage`, `model`, `resource`, `interrupted` or `unexpected`"),
             Key("message", "text", "what went wrong, as on stderr"),
+            Key("exit_code", "integer", "exit code of the command"),
+        ),
+    ),
+    Event(
+        "plan",
+        _MANY,
+        "before the first picture",
+        (
+            Key("pictures", "integer", "pictures that are asked for"),
+            Key("jobs", "integer", "pictures that are made at the same time"),
+            Key("folder", "text", "folder of the runs"),
+            Key("seconds", "number", "about how long the steps will take; null: not known", or_null=True),
+        ),
+    ),
+    Event(
+        "picture",
+        _MANY,
+        "for each picture, when it has ended",
+        (
+            Key("number", "integer", "its place among those that are asked for, from 1"),
+            Key("state", "text", "`made`, `there` (made before), `cut` (stopped, saved) or `failed`"),
+            Key("prompt", "text", "its prompt"),
+            Key("seed", "integer", "its seed"),
+            Key("axes", "object", "its values on the axes of a sweep, by name"),
+            Key("match", "number", "least match of its wanted parts, 0 to 1", or_null=True),
+            Key("folder", "text", "the folder of its run; null if there is none", or_null=True),
+            Key("reason", "text", "why it failed, else empty"),
+        ),
+    ),
+    Event(
+        "compared",
+        ("clipart compare",),
+        "for each picture, at the end",
+        (
+            Key("number", "integer", "the number of the picture"),
+            Key("judge", "text", "the CLIP that judged it"),
+            Key("matches", "object", "its match with each prompt, 0 to 1, by the prompt"),
+        ),
+    ),
+    Event(
+        "many",
+        _MANY,
+        "at the end",
+        (
+            Key("made", "integer", "pictures that were made"),
+            Key("there", "integer", "pictures that had been made before"),
+            Key("failed", "integer", "pictures that failed"),
+            Key("left", "integer", "pictures that are left to make"),
+            Key("folder", "text", "folder of the runs"),
+            Key("paths", "object", "paths of `page`, `sheet` and `index`"),
+            Key("again", "text", "the command that goes on, empty if nothing is left"),
             Key("exit_code", "integer", "exit code of the command"),
         ),
     ),

@@ -102,6 +102,17 @@ def shortened(text: str, width: float, letters: Any) -> str:
     return f"{text}..." if text else ""
 
 
+def broken(text: str, width: float, letters: Any, most: int) -> str:
+    """Return `text` in at most `most` lines of at most `width` pixels, the last one shortened."""
+    lines: list[str] = []
+    rest = text.split()[:500]
+    while rest and len(lines) < most - 1:
+        fits = next((n for n in range(len(rest), 1, -1) if letters.getlength(" ".join(rest[:n])) <= width), 1)
+        lines.append(shortened(" ".join(rest[:fits]), width, letters))
+        rest = rest[fits:]
+    return "\n".join([*lines, *([shortened(" ".join(rest), width, letters)] if rest else [])])
+
+
 def _line(left: str, right: str, width: int, height: int) -> NDArray[Any]:
     import numpy as np
     from PIL import Image, ImageDraw

@@ -117,9 +117,20 @@ def new_folder(base: Path, date: datetime.date, name: str, seed: int) -> Path:
         ValueError: `name` is no such part.
         UsageError, ResourceError, ClipartError: the folder cannot be made.
     """
+    if not name:
+        raise ValueError("'' is not one part of a file name")
+    return named_folder(base, f"{date:%Y-%m-%d}-{name}-{seed}")
+
+
+def named_folder(base: Path, name: str) -> Path:
+    """Make and return the folder `base/<name>`; -2, -3, ... if it is taken.
+
+    Raises:
+        ValueError, UsageError, ResourceError, ClipartError: as `new_folder`.
+    """
     if not name or name != Path(name).name or set(name) & set('\\/:*?"<>|\0'):
         raise ValueError(f"{name!r} is not one part of a file name")
-    wanted = base / f"{date:%Y-%m-%d}-{name}-{seed}"
+    wanted = base / name
     try:
         base.mkdir(parents=True, exist_ok=True)
         for count in range(1, 10_000):

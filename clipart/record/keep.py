@@ -22,7 +22,7 @@ from clipart.pictures import to_pil
 from clipart.presets import dump_recipe
 from clipart.recipe import Recipe
 from clipart.record.checkpoint import Checkpointer, checkpoints, step_of
-from clipart.record.files import new_folder, slug
+from clipart.record.files import named_folder, new_folder, slug
 from clipart.record.folder import CHECKPOINTS, Place, Slot, written
 from clipart.record.log import StepLog, cut_log
 from clipart.record.metadata import Origin, model_hashes, tags, versions
@@ -47,9 +47,9 @@ _FLOAT = 4  # bytes
 class Outputs:
     """Where a run leaves its files, and which.
 
-    `file` set: only the picture, there. `folder` set: a new folder `<date>-<slug>-<seed>` in it, with
-    picture, video (`video` "mp4" or "none", `fps` frames a second, `video_seconds` long), trajectory, recipe,
-    log and checkpoints. Neither: nothing is written.
+    `file` set: only the picture, there. `folder` set: a new folder `<date>-<slug>-<seed>` in it, or one
+    called `name`, with picture, video (`video` "mp4" or "none", `fps` frames a second, `video_seconds` long),
+    trajectory, recipe, log and checkpoints. Neither: nothing is written.
 
     `metadata`: picture and video carry the recipe. `checkpoint_every` steps the state is written, 0 never,
     but not sooner than `checkpoint_gap` seconds after the last time.
@@ -63,6 +63,7 @@ class Outputs:
     metadata: bool = True
     checkpoint_every: int = 50
     checkpoint_gap: float = 5.0
+    name: str | None = None
 
     if TYPE_CHECKING:  # a path may be given as text too, and is a Path from then on
 
@@ -76,6 +77,7 @@ class Outputs:
             metadata: bool = ...,
             checkpoint_every: int = ...,
             checkpoint_gap: float = ...,
+            name: str | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -224,7 +226,10 @@ def begin(session: Session, outputs: Outputs, stack: ExitStack) -> Record:
     if outputs.file is not None:
         record.paths["picture"] = outputs.file
     elif outputs.folder is not None:
-        made = new_folder(outputs.folder, datetime.date.today(), slug(recipe.prompt), recipe.seed or 0)
+        if outputs.name is not None:
+            made = named_folder(outputs.folder, outputs.name)
+        else:
+            made = new_folder(outputs.folder, datetime.date.today(), slug(recipe.prompt), recipe.seed or 0)
         record.folder = stack.enter_context(RunFolder.open(made))
         stack.enter_context(record.folder.held())
         _open(record, record.folder, record.folder.slot("trajectory.mkv"), session, stack)

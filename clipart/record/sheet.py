@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clipart.errors import ClipartError, UsageError
 from clipart.pictures import on_white, open_picture
-from clipart.record.caption import font, lacking, shortened
+from clipart.record.caption import broken, font, lacking, shortened
 from clipart.record.folder import Folder
 from clipart.record.metadata import read_origin
 from clipart.record.writers import require_picture, save_picture
@@ -60,7 +60,15 @@ def make_sheet(runs: Sequence[Path], path: Path, size: int = 256, columns: int |
     require_picture(path)
     if not 1 <= len(runs) <= MAX_PICTURES:
         raise UsageError(f"{len(runs)} pictures: a sheet has 1 to {MAX_PICTURES}.")
-    layout = arrange([_tile(run) for run in runs], columns)
+    return save_sheet(arrange([_tile(run) for run in runs], columns), path, size)
+
+
+def save_sheet(layout: Layout, path: Path, size: int) -> bool:
+    """Write the sheet of `layout`, each picture in a square of `size` pixels; returns as `make_sheet`.
+
+    Raises:
+        UsageError: it is too large, or one of its files is no picture.
+    """
     save_picture(_draw(layout, size), path)
     return not lacking(tile.words for row in layout.rows for tile in row if tile)
 
@@ -112,8 +120,8 @@ def _draw(layout: Layout, size: int) -> Image:
         y = top + GAP + row * step_y
         if is_grid:
             letters = font(text, layout.row_heads[row])
-            words = shortened(layout.row_heads[row], left - GAP, letters)
-            draw.text((GAP, y + size / 2), words, INK, letters, anchor="lm")
+            words = broken(layout.row_heads[row], left - GAP, letters, max(1, round(size / line)))
+            draw.multiline_text((GAP, y + size / 2), words, INK, letters, anchor="lm")
         for column, tile in enumerate(tiles):
             if tile is None:
                 continue
