@@ -50,9 +50,7 @@ def test_command(
     """In this process: a new one for each would spend ten times as long on imports."""
     monkeypatch.chdir(studio)
     words = shlex.split(line)[1:]
-    if words[0] == "batch":
-        words += ["--set", "steps=2", "--set", "width=48", "--set", "height=48", "--set", "starts=1"]
-    elif words[0] not in OTHERS and not words[0].startswith("--"):
+    if words[0] not in OTHERS and not words[0].startswith("--"):
         words += ["--steps", "2", "--size", "48"]
     assert main(words) == 0
     assert capsys.readouterr().out.strip()
