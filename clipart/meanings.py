@@ -58,7 +58,7 @@ _INSTEAD = {
         "--finish flat, or --preset poster, prints a picture in few flat colours."
     ),
     "count num number n-images images batch batch-count num-images how-many samples repeat": (
-        "A run makes one picture; for several, run it with --seed 1, with --seed 2 and so on."
+        "A run makes one picture; for several: clipart sweep PROMPT --seeds 1-4, or clipart batch FILE."
     ),
     "cfg cfg-scale guidance guidance-scale weight weights": (
         'Weights stand in the prompt: clipart "a fox::2 snow".'

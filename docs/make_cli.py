@@ -38,7 +38,8 @@ The first word is a command only if it is the name of one. To draw such a word, 
 `clipart -- presets`. A prompt that begins with a dash is typed after two dashes: `clipart -- "-1 degrees"`.
 A single word that is one slip from a command is asked about on a terminal, and drawn where there is none.
 
-`-` in place of the prompt reads it from a pipe: `echo "a tree" | clipart -`. It is one line.
+`-` in place of the prompt reads it from a pipe: `echo "a tree" | clipart -`. It is one line; `clipart batch -`
+takes several.
 
 ## What is written where
 
@@ -96,16 +97,22 @@ def _lines() -> Iterator[str]:
             if name == "replay":
                 yield from ["It takes every option of the main job.", ""]
                 continue
-            of_main_job = {param.name for param in job.params}
-            own = [
-                param
-                for param in each.params
-                if len(each.params) < len(job.params) // 2
-                or not (param.name in of_main_job and param.name not in ("preset", "set", "folder"))
-            ]
+            own = _own(each, job)
             rows = [row for rows in panels(own).values() for row in rows]
-            yield from [*_table(rows, {param.name: _of_option(param) for param in each.params}), ""]
+            yield from [*_table(rows, {param.name: _of_option(param) for param in own}), ""]
+            if len(own) < len(each.params):
+                yield from [
+                    "It takes the other options of the main job, too, but `--output` and `--force`.",
+                    "",
+                ]
     yield TAIL
+
+
+def _own(command: Any, job: Any) -> list[Any]:
+    """Return the options of a command that are not those of the main job, if it has these, too."""
+    of_job = {(param.name, param.help) for param in job.params}
+    own = [param for param in command.params if (param.name, param.help) not in of_job]
+    return own if len(command.params) - len(own) > len(job.params) // 2 else command.params
 
 
 def _of_setting(param: Any) -> str:

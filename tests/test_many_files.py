@@ -183,6 +183,14 @@ def test_braces_that_are_refused(prompt: str, says: str) -> None:
 
 # --- what lies beside the pictures ---
 
+
+def test_a_spreadsheet_computes_nothing(tmp_path: Path) -> None:
+    made = Outcome(1, Recipe(prompt="=1+1", seed=1), "failed", "-a", axes={"lr": "-3", "paper": "+b"})
+    path = Index(tmp_path, "t", {"lr": ["-3"], "paper": ["+b"]}).write_table([made])
+    (row,) = csv.DictReader(path.read_text().splitlines())
+    assert (row["prompt"], row["reason"], row["lr"], row["paper"]) == ("'=1+1", "'-a", "-3", "'+b")
+
+
 HOSTILE = '<script>alert("x")</script>, "q"'
 
 

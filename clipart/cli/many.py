@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from clipart import limits
 from clipart.cli.drive import STOPPING
 from clipart.cli.interrupts import Interrupts, signal_name
-from clipart.cli.options import option, own, recipe_options
+from clipart.cli.options import FILM, option, own, recipe_options
 from clipart.cli.progress import clock, percent
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def many_options(*without: str) -> dict[str, Any]:
         "folder": own(Path, "--folder", about=FOLDER, metavar="DIR", panel="Output"),
     }
     kept = {k: v for k, v in recipe_options().items() if k not in (*_NOT_OURS, *without)}
+    kept["video"] = own(Literal["mp4", "none"], "--video", about=FILM, value="none", panel="Output")
     return first | kept
 
 
@@ -143,8 +144,9 @@ def make_all(sink: Sink, plan: Plan, judged: Callable[[list[Outcome]], None] = l
     from clipart.runs import Outputs
 
     names = ("video", "fps", "video_seconds")
-    chosen = {name: plan.given[name] for name in names if plan.given.get(name) is not None}
-    outputs = Outputs(metadata=not plan.given.get("no_metadata"), **chosen)
+    chosen: dict[str, Any] = {"video": "none", "metadata": not plan.given.get("no_metadata")}
+    chosen |= {name: plan.given[name] for name in names if plan.given.get(name) is not None}
+    outputs = Outputs(**chosen)
     found: list[Outcome] = []
     with Interrupts() as interrupts, Board(sink, plan.tasks) as board:
         stop_now = _telling(sink, interrupts)

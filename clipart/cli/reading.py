@@ -105,8 +105,7 @@ def piped_prompt(command: str) -> str:
     if len(data) > MOST_PIPED or len(lines) != 1:
         found = f"more than {MOST_PIPED:,} bytes" if len(data) > MOST_PIPED else f"{len(lines)} lines"
         raise UsageError(
-            f"- reads one prompt, on one line, and there are {found}. For several, in a shell: "
-            f'while read -r line; do {command} -- "$line" < /dev/null; done < prompts.txt'
+            f"- reads one prompt, on one line, and there are {found}. For several: clipart batch -"
         )
     return lines[0]
 

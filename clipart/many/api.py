@@ -42,7 +42,7 @@ def sweep(
         folder: gets one folder for each run, `index.csv`, `index.html` and `sheet.png`.
         jobs: pictures that are made at the same time, 1 to 64, each but one in a process of its own.
         threads: of torch, for each job; None: those of one process, divided by the jobs.
-        outputs: which files a run leaves; its `folder` and `file` are not used.
+        outputs: which files a run leaves; its `folder` and `file` are not used. None: no film.
 
     Raises:
         UsageError, ModelError: a recipe that cannot be made; all that are wrong are named before the first
@@ -129,7 +129,7 @@ def run_all(
     """
     index = Index(folder, title or folder.name, axes or {})
     found: list[Outcome] = []
-    made = replace(outputs or Outputs(), folder=folder, file=None)
+    made = replace(outputs or Outputs(video="none"), folder=folder, file=None)
     try:
         for each in gather(tasks, made, jobs, threads, stop_now, watch, shelf):
             found.append(each)

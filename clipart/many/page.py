@@ -20,6 +20,7 @@ INDEX, PAGE, SHEET = "index.csv", "index.html", "sheet.png"
 SIDE = 256  # pixels of the longer side of a picture on the page
 QUALITY = 85
 STATES = {"made": "made", "there": "was there", "cut": "stopped on its way", "failed": "failed"}
+_FORMULA = "=+-@\t\r"  # what a spreadsheet would take as one at the beginning of a cell
 _ELSEWHERE = "choose another disk with --folder"
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -69,10 +70,10 @@ class Index:
         writer.writerow([*names, "steps", "seconds", "folder", "reason"])
         for each in _ordered(outcomes):
             match = "" if each.match is None else f"{each.match:.4f}"
-            about = [each.number, each.state, match, each.recipe.prompt, each.recipe.seed]
+            about = [each.number, each.state, match, _cell(each.recipe.prompt), each.recipe.seed]
             run = each.folder.name if each.folder else ""
-            values = [each.axes[name] for name in own]
-            writer.writerow([*about, *values, each.steps, f"{each.seconds:.1f}", run, each.reason])
+            values = [_cell(each.axes[name]) for name in own]
+            writer.writerow([*about, *values, each.steps, f"{each.seconds:.1f}", run, _cell(each.reason)])
         write_whole(path := self.folder / INDEX, table.getvalue(), _ELSEWHERE)
         return path
 
@@ -96,6 +97,15 @@ class Index:
         ]
         cards = [_card(each) for each in outcomes if each.picture is not None]
         return [*lines, "<ul>\n", *cards, "</ul>\n</body>\n</html>\n"]
+
+
+def _cell(text: str) -> str:
+    """Return a text that a spreadsheet does not take for a formula; a number is none."""
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}" if text[:1] in _FORMULA and text else text
+    return text
 
 
 def _ordered(outcomes: Sequence[Outcome]) -> list[Outcome]:
