@@ -1,6 +1,6 @@
 """Whether things come in their colours: the main colour of the ink of pictures of things that everyone knows.
 
-    python bench/colours.py [--out FOLDER] [--things 20] [--asked 20] [--steps N] [--set KEY=VALUE ...]
+    python bench/colours.py [--out FOLDER] [--things 20] [--asked 20] [--steps N] [--preset NAME] [--set NAME=VALUE ...]
 
 Two lists: 20 things whose colour everyone knows ("a tomato"), and 20 prompts that name the colour ("a blue cup"). The ink is
 what lies further than 15 (CIE 1976 colour difference, L*a*b*) from the paper, the median of the picture's border. Every pixel
@@ -21,12 +21,15 @@ import numpy as np
 import torch
 from kornia.color import rgb_to_lab
 from machine import machine
-from quality import is_made, make, models_shared
+from quality import make
 
+from clipart.cli.assignments import read_set
 from clipart.pictures import open_picture
+from clipart.presets import load_preset
 from clipart.recipe import make_recipe
 from clipart.record.files import slug
 from clipart.record.sheet import make_sheet
+from clipart.shelf import Shelf
 
 _TERMS = {
     "black": ["#000000", "#202020"],
@@ -88,24 +91,13 @@ def main_colour(picture: np.ndarray) -> tuple[str, float]:
     return best, shares[best]
 
 
-def value(text: str) -> object:
-    """Read VALUE of --set as a number where it is one; commas make a list."""
-    if "," in text:
-        return tuple(value(part) for part in text.split(",") if part)
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        return text
-
-
 def measure(title: str, wanted: dict[str, str], settings: dict[str, object], out: Path) -> None:
     """Make the pictures of `wanted`, by prompt, and print what colour they came in."""
     right, paths = 0, []
     for prompt, allowed in wanted.items():
         paths.append(out / title / f"{slug(prompt)}.png")
         recipe = make_recipe(settings | {"prompt": prompt})
-        if not is_made(recipe, paths[-1]):
-            make(recipe, paths[-1])
+        make(recipe, paths[-1])
         found, share = main_colour(np.asarray(open_picture(paths[-1]), dtype=float) / 255)
         right += found in allowed.split()
         mark = " " if found in allowed.split() else "x"
@@ -123,13 +115,13 @@ def main() -> None:
     parser.add_argument("--things", type=int, default=20)
     parser.add_argument("--asked", type=int, default=20)
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--preset")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
     print(machine())
-    settings = {"seed": 1, "steps": args.steps} | {
-        k: value(v) for k, _, v in (s.partition("=") for s in args.set)
-    }
-    with models_shared():
+    look = dict(load_preset(args.preset).settings) if args.preset else {}
+    settings = look | {"seed": 1, "steps": args.steps} | read_set(args.set).fields
+    with Shelf().used():
         measure("known", dict(list(_KNOWN.items())[: args.things]), settings, args.out)
         measure("asked", {prompt: prompt.split()[1] for prompt in _ASKED[: args.asked]}, settings, args.out)
 

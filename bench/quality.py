@@ -29,14 +29,11 @@ import random
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
-from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -47,8 +44,6 @@ from PIL import Image
 from retrieval import held_out, on_white
 from torch import Tensor
 
-import clipart.models.vqgan
-import clipart.session
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
 from clipart.device import pick_device
@@ -64,6 +59,7 @@ from clipart.record.metadata import Origin, model_hashes, read_origin, shared
 from clipart.record.sheet import make_sheet
 from clipart.runs import Outputs
 from clipart.runs import run as make_picture
+from clipart.shelf import Shelf
 
 HERE = Path(__file__).resolve().parent
 PROMPTS, REAL = HERE / "prompts.toml", HERE.parent / "training" / "data"
@@ -221,16 +217,6 @@ def bars(found: Table) -> list[dict[str, Any]]:
 # --- the pictures ---------------------------------------------------------------------------------------
 
 
-@contextmanager
-def models_shared() -> Iterator[None]:
-    """Let all runs meanwhile use the same models, which are frozen; a session by itself loads its own."""
-    with (
-        patch.object(clipart.session, "load_clip", cache(load_clip)),
-        patch.object(clipart.models.vqgan, "load_vqgan", cache(load_vqgan)),
-    ):
-        yield
-
-
 def is_made(recipe: Recipe, path: Path) -> bool:
     """Say whether the picture at `path` is of `recipe` and of the models that are here; a judge only looks on."""
     try:
@@ -346,7 +332,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         for kind, each in prompts.items()
         for prompt in each
     ]
-    with models_shared():
+    with Shelf().used():
         for canvas in canvases:
             for kind, each in prompts.items():
                 rows += measure(canvas, kind, each, panel, args)

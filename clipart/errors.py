@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 
 
 def shell_word(text: object) -> str:
@@ -48,3 +49,15 @@ class ResourceError(ClipartError):
 
 class DivergedError(ClipartError):
     """The optimisation left the numbers for good (NaN or infinity) after its last retry."""
+
+
+# What torch and allocators say, as a plain RuntimeError, when the CPU or Apple's GPU is out of memory.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether Python, torch or an allocator has run out of memory. torch is not loaded for that."""
+    torch = sys.modules.get("torch")  # it cannot be torch's error if nobody has imported torch
+    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)

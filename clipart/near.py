@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -28,3 +29,8 @@ def did_you_mean(
     """
     found = [repr(each) if quoted else each for each in nearest(name, known, most, cutoff)]
     return f" Did you mean {' or '.join(found)}?" if found else ""
+
+
+def singular_forms(word: str) -> tuple[str, ...]:
+    """Return an English word as it is, and as it would be without a plural's ending."""
+    return word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word)

@@ -40,6 +40,11 @@ _MUCH = 0.1  # of what is shown
 _OF_A_START = ("start", "streams", "shown", "kept", "process", "_built")
 
 
+def shared_clip(name: str, device: torch.device, precision: str) -> Clip:
+    """Return the CLIP called `name`, that of an earlier run where models are shared (`clipart.shelf`)."""
+    return once(("clip", name, str(device), precision), partial(load_clip, name, device, precision))
+
+
 class StateError(ClipartError):
     """A saved state that is not one of this recipe's session; the message is the reason alone."""
 
@@ -121,8 +126,7 @@ class Session:
 
         def clip(name: str) -> Clip:
             if name not in clips:
-                load = partial(load_clip, name, self.device, recipe.precision)
-                clips[name] = once(("clip", name, *where), load)
+                clips[name] = shared_clip(name, self.device, recipe.precision)
             return clips[name]
 
         critics = [(clip(spec.name), spec.weight) for spec in recipe.clip]

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "clipart"
 # From the ground up; a module imports from its own floor and from those above it in this list. A "table" is the
 # `__init__` of a package of parts: it has their names, and loads none.
 FLOORS = [
-    {"errors", "limits", "notes", "text"},
+    {"errors", "limits", "notes", "orders", "text"},
     {"inputs", "depth", "profiles"},
     {"files", "pictures", "given", "near", "meanings", "palettes", "shelf"},
     {"rng", "prompt", "prompt_error", "device", "surroundings", "target", "tables"},

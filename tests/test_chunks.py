@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from clipart import notes
-from clipart.critic.chunks import Chunks, is_out_of_memory
+from clipart.critic.chunks import Chunks
 from clipart.critic.clip import Clip
 from clipart.critic.views import sample_views
-from clipart.errors import ResourceError
+from clipart.errors import ResourceError, is_out_of_memory
 from clipart.recipe import Recipe, make_recipe
 from clipart.runs import Outputs, run
 from clipart.session import Session

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clipart.cli.progress import percent, shorten
 from clipart.errors import shell_word
+from clipart.near import singular_forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,11 +58,10 @@ def strange(prompt: Prompt, clips: Sequence[str], only: str = "") -> str:
 
     `only` is the text of the one part that is looked at; empty where all words are known.
     """
-    from clipart.critic.vocabulary import near_words, unknown_words
+    from clipart.critic.vocabulary import near_words, unknown_to_all
 
     texts = [part.text for part in prompt.parts if part.weight > 0 and only in ("", part.text)]
-    of_each = [unknown_words(clip, " ".join(texts)) for clip in clips]
-    words = [word for word in of_each[0] if all(word in words for words in of_each)] if of_each else []
+    words = unknown_to_all(clips, " ".join(texts))
     if not words:
         return ""
     named = ", ".join(repr(shorten(word)) for word in words[:MOST_NAMED])
@@ -83,5 +83,4 @@ def _thing(text: str, known: list[str]) -> tuple[str, int]:
 
 
 def _singular(word: str, known: list[str]) -> str:
-    forms = (word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word))
-    return next((form for form in forms if form in known), word)
+    return next((form for form in singular_forms(word) if form in known), word)

@@ -29,16 +29,9 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
 
     `settled` is `recipe` with every value as used; `again` gives the command that repeats the result.
     """
-    told, trace = False, Trace()
-
-    def stop_now() -> bool:
-        nonlocal told
-        if interrupts.stop_now() and not told:
-            told = True
-            sink.note(STOPPING, style="yellow")
-        return interrupts.stop_now()
-
+    trace = Trace()
     with Interrupts() as interrupts:
+        stop_now = saying_so(sink, interrupts)
         try:
             with progress_for(sink, recipe) as progress:
                 settled = _load(sink, recipe, interrupts)
@@ -56,6 +49,19 @@ def drive(sink: Sink, recipe: Recipe, job: Job, again: Callable[[Result], str]) 
     if result.stop == "diverged":
         sink.error(DIVERGED, "run", code)
     raise typer.Exit(code)
+
+
+def saying_so(sink: Sink, interrupts: Interrupts) -> Callable[[], bool]:
+    """Return what says whether to stop, and says it to a person once."""
+    told: list[bool] = []
+
+    def stop_now() -> bool:
+        if interrupts.stop_now() and not told:
+            told.append(True)
+            sink.note(STOPPING, style="yellow")
+        return interrupts.stop_now()
+
+    return stop_now
 
 
 def _load(sink: Sink, recipe: Recipe, interrupts: Interrupts) -> Recipe:

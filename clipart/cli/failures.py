@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
-from clipart.errors import ClipartError
+from clipart.errors import ClipartError, is_out_of_memory
 from clipart.meanings import instead, meant
 from clipart.near import nearest
 
 KINDS = {1: "run", 2: "usage", 3: "model", 4: "resource"}
 DISK = (errno.ENOSPC, errno.EDQUOT)
-# What torch says, as a plain RuntimeError, when the CPU or Apple's GPU is out of memory.
-NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 LESS_MEMORY = "Try a smaller --size, or fewer views at once with --chunk 4."
 OPTION_CUTOFF = 0.65  # likeness of letters from 0 to 1; below it, two short names are like by chance
 MORE_DISK = "Make room, or choose another disk with --folder."
@@ -39,13 +36,6 @@ def explain(error: BaseException) -> Failure:
     kind = KINDS.get(exit_code, "run") if message is not _unexpected else "unexpected"
     notes = getattr(error, "__notes__", [])
     return Failure("\n".join([message(error), *notes]), kind, exit_code)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    torch = sys.modules.get("torch")  # it cannot be torch's error if nobody has imported torch
-    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
 
 
 def _out_of_disk(error: BaseException) -> bool:
@@ -129,7 +119,7 @@ TABLE: tuple[tuple[Callable[[BaseException], bool], int | None, Callable[[Any], 
     (_is(ClipartError), None, str),
     (_is(typer.TyperException), None, _usage),
     (_is(typer.Abort), 1, lambda _: "Stopped."),
-    (_out_of_memory, 4, lambda _: f"Out of memory. {LESS_MEMORY}"),
+    (is_out_of_memory, 4, lambda _: f"Out of memory. {LESS_MEMORY}"),
     (_out_of_disk, 4, lambda e: f"The disk is full{f' at {e.filename}' if e.filename else ''}. {MORE_DISK}"),
     (_is(ImportError), 1, lambda e: f"{e}. `clipart doctor` shows what is missing."),
     (_is(OSError), 1, _os_error),

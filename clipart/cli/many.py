@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from clipart import limits
-from clipart.cli.drive import STOPPING
+from clipart.cli.drive import saying_so
 from clipart.cli.interrupts import Interrupts, signal_name
 from clipart.cli.options import FILM, option, own, recipe_options
 from clipart.cli.progress import clock, percent
@@ -149,7 +149,7 @@ def make_all(sink: Sink, plan: Plan, judged: Callable[[list[Outcome]], None] = l
     outputs = Outputs(**chosen)
     found: list[Outcome] = []
     with Interrupts() as interrupts, Board(sink, plan.tasks) as board:
-        stop_now = _telling(sink, interrupts)
+        stop_now = saying_so(sink, interrupts)
         how: dict[str, Any] = {"title": plan.title, "axes": plan.axes, "shelf": plan.shelf}
         how |= {"stop_now": stop_now, "watch": board.watch}
         try:
@@ -172,19 +172,6 @@ def make_all(sink: Sink, plan: Plan, judged: Callable[[list[Outcome]], None] = l
 
 def _where(each: Outcome) -> str:
     return "" if each.axes else f"{each.where}, "
-
-
-def _telling(sink: Sink, interrupts: Interrupts) -> Callable[[], bool]:
-    """Return what says whether to stop, and says it to a person once."""
-    told: list[bool] = []
-
-    def stop_now() -> bool:
-        if interrupts.stop_now() and not told:
-            told.append(True)
-            sink.note(STOPPING, style="yellow")
-        return interrupts.stop_now()
-
-    return stop_now
 
 
 def _again(plan: Plan) -> str:

@@ -7,17 +7,8 @@ from collections.abc import Callable
 import torch
 
 from clipart.critic.views import Views
-from clipart.errors import ResourceError
+from clipart.errors import ResourceError, is_out_of_memory
 from clipart.notes import note
-
-_SAID = ("can't allocate memory", "not enough memory", "out of memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether Python, torch or an allocator has run out of memory."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(each in str(error).lower() for each in _SAID)
 
 
 class Chunks:

@@ -8,11 +8,12 @@ those of the captions are in a list (`training/met.py`).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from clipart.models import embedded
 from clipart.models.tokens import token_numbers
-from clipart.near import nearest
+from clipart.near import nearest, singular_forms
 
 SPELT_LIKE = 0.75  # likeness of letters, from 0 to 1, from which a word is named as near
 
@@ -26,7 +27,13 @@ def unknown_words(clip: str, text: str) -> list[str]:
     if clip not in embedded.NAMES:
         return []
     words = dict.fromkeys(word for word in words_of(text) if len(word) > 2 or not word.isascii())
-    return [word for word in words if not _common() & {*_forms(word)} and not _met(clip, word)]
+    return [word for word in words if not _common() & {*singular_forms(word)} and not _met(clip, word)]
+
+
+def unknown_to_all(clips: Sequence[str], text: str) -> list[str]:
+    """Return the words of `text` that none of the CLIPs called `clips` has met."""
+    of_each = [unknown_words(clip, text) for clip in clips]
+    return [word for word in of_each[0] if all(word in words for words in of_each)] if of_each else []
 
 
 def near_words(word: str, most: int = 3) -> list[str]:
@@ -44,11 +51,6 @@ def _common() -> frozenset[str]:
     """Return the everyday words, and the words of the training captions that are several tokens."""
     texts = (*embedded.everyday_words(), *embedded.split_words())
     return frozenset(word for text in texts for word in words_of(text))
-
-
-def _forms(word: str) -> tuple[str, ...]:
-    """Return a word as it is, and as it would be without a plural's ending."""
-    return word, word.removesuffix("s"), word.removesuffix("es"), re.sub("ies$", "y", word)
 
 
 def _met(clip: str, word: str) -> bool:

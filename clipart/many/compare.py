@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from clipart.critic.clip import load_clip
 from clipart.critic.judge import Judge
 from clipart.device import pick_device
 from clipart.layout import lay_out
 from clipart.many.tasks import Outcome
 from clipart.pictures import from_pil, on_white
-from clipart.shelf import Shelf, once
+from clipart.session import shared_clip
+from clipart.shelf import Shelf
 from clipart.surroundings import as_needed
 
 
@@ -39,9 +39,7 @@ def judge_all(outcomes: Sequence[Outcome], prompts: Sequence[str], shelf: Shelf)
     first = made[0].recipe.resolve()
     device, name = pick_device(first.device), str(first.judge)
     with shelf.used():
-        clip = once(
-            ("clip", name, str(device), first.precision), lambda: load_clip(name, device, first.precision)
-        )
+        clip = shared_clip(name, device, first.precision)
         judges = []
         for prompt in prompts:
             asked = first.with_(prompt=prompt, no=(), place=()).resolve()

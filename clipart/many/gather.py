@@ -51,7 +51,8 @@ def gather(
         ready = [task for task in tasks if look(base, task.name).done]
         for task in ready:
             yield outcome(task, "there", base)
-        rest = [task for task in tasks if task not in ready]
+        done = {task.number for task in ready}
+        rest = [task for task in tasks if task.number not in done]
         if jobs > 1:
             yield from Crew(rest, base, outputs.kept(), jobs, threads, watch).outcomes(stop_now)
             return

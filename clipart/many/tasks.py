@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
@@ -193,14 +193,15 @@ def make_tasks(
     for recipe, place in zip(recipes, places, strict=True):
         if recipe.seed is not None and (first := taken.setdefault(_digest(recipe), place)) != place:
             raise UsageError(f"{place}: the same picture as {first}. Leave one out, or give it another seed.")
-    seeded = [each if each.seed is not None else _seeded(each, taken, first_seed) for each in recipes]
+    free: dict[str, Iterator[int]] = {}  # by the hash without a seed: the seeds that were not tried yet
+    seeded = [each if each.seed is not None else _seeded(each, taken, free, first_seed) for each in recipes]
     found = axes or [{}] * len(recipes)
     rows = zip(seeded, places, found, strict=True)
     return [Task(number, *row) for number, row in enumerate(rows, 1)]
 
 
-def _seeded(recipe: Recipe, taken: dict[str, str], first: int) -> Recipe:
-    for seed in count(first):
+def _seeded(recipe: Recipe, taken: dict[str, str], free: dict[str, Iterator[int]], first: int) -> Recipe:
+    for seed in free.setdefault(_digest(recipe), count(first)):
         chosen = recipe.model_copy(update={"seed": seed})
         if (digest := _digest(chosen)) not in taken:
             taken[digest] = ""

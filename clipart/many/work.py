@@ -5,7 +5,6 @@ Messages are JSON; nothing is pickled. Without the other end of the pipe a run i
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Callable
@@ -15,8 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipart.errors import ClipartError
+from clipart.errors import ClipartError, is_out_of_memory
 from clipart.many.tasks import State, Task, look
+from clipart.orders import Orders
 from clipart.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Tell = Callable[[int, int], None]  # told the step, and of how many
 _PERIOD = 0.2  # seconds from one step that is told to the next
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def carry_out(
@@ -65,50 +64,28 @@ def explained(error: Exception) -> str:
     """Return in words why a run failed."""
     if isinstance(error, ClipartError):
         return "\n".join([str(error), *getattr(error, "__notes__", [])])
-    reason = (str(error).strip() or "no reason given").splitlines()[0]
-    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+    if is_out_of_memory(error):
         return "Out of memory. Try a smaller size, fewer views at once (chunk), or fewer jobs."
+    reason = (str(error).strip() or "no reason given").splitlines()[0]
     return f"Unexpected {type(error).__name__}: {reason}"
 
 
-class Line:
-    """The worker's end of the pipe."""
+class Line(Orders):
+    """The worker's end of the pipe, which tells how far a run is."""
 
     def __init__(self, pipe: Connection) -> None:
-        self._pipe, self._told = pipe, 0.0
-        self.stopped = self.closed = False
-        self.waiting: list[dict[str, Any]] = []
+        super().__init__(pipe)
+        self._told = 0.0
 
     def tell(self, **message: Any) -> None:
         """Send a message."""
-        try:
-            self._pipe.send_bytes(json.dumps(message).encode())
-        except OSError:
-            self.closed = True
+        self.send(message)
 
     def step(self, step: int, steps: int) -> None:
         """Tell how far the run is, a few times a second."""
         if step in (0, steps) or time.monotonic() - self._told >= _PERIOD:
             self._told = time.monotonic()
             self.tell(event="step", step=step, steps=steps)
-
-    def look(self, seconds: float | None = 0.0) -> None:
-        """Read what there is, waiting up to `seconds` for the first message; None waits for ever."""
-        try:
-            while self._pipe.poll(seconds):
-                order = json.loads(self._pipe.recv_bytes())
-                if order["do"] == "stop":
-                    self.stopped = True
-                else:
-                    self.waiting.append(order)
-                seconds = 0.0
-        except (EOFError, OSError):
-            self.closed = True
-
-    def stop_now(self) -> bool:
-        """Say whether the run has to end after this step."""
-        self.look()
-        return self.stopped or self.closed
 
 
 def work(pipe: Connection, base: str, outputs: dict[str, Any], threads: int | None, jobs: int) -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipart.errors import ClipartError
+from clipart.orders import Orders
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
-    from clipart.recipe import Recipe
     from clipart.runs import Result
 
 RATE = 10.0  # pictures a second, at most
@@ -32,34 +32,21 @@ PAUSE = 0.1  # seconds between two looks for an order while a run is paused
 EVERY = 25  # steps between two checkpoints, where the time allows
 
 
-class Line:
-    """One end of the pipe: what was ordered, and a way to tell. Without the other end, everything stops."""
+class Line(Orders):
+    """The worker's end of the pipe, of which one run at a time is paused, stopped and told of."""
 
     def __init__(self, pipe: Connection) -> None:
-        self.pipe, self.job = pipe, ""
-        self.paused = self.stopped = self.closed = False
-        self.waiting: list[dict[str, Any]] = []
+        super().__init__(pipe)
+        self.job = ""
+        self.paused = False
 
     def tell(self, picture: bytes | None = None, **message: Any) -> None:
         """Send a message about the run that goes on, and a picture with it."""
-        try:
-            about = message | {"id": self.job, "picture": picture is not None}
-            self.pipe.send_bytes(json.dumps(about).encode())
-            if picture is not None:
-                self.pipe.send_bytes(picture)
-        except OSError:
-            self.closed = True
+        about = message | {"id": self.job, "picture": picture is not None}
+        self.send(about, *([picture] if picture is not None else []))
 
-    def look(self, seconds: float | None = 0.0) -> None:
-        """Read the orders that are there, waiting up to `seconds` for the first; None waits for ever."""
-        try:
-            while self.pipe.poll(seconds):
-                self._take(json.loads(self.pipe.recv_bytes()))
-                seconds = 0.0
-        except (EOFError, OSError):
-            self.closed = True
-
-    def _take(self, order: dict[str, Any]) -> None:
+    def take(self, order: dict[str, Any]) -> None:
+        """Take in one order; to pause or stop is for the run that it names."""
         if order["do"] in ("run", "resume"):
             self.waiting.append(order)
         elif order["do"] == "quit":
@@ -67,11 +54,6 @@ class Line:
         elif order.get("id") == self.job:
             self.stopped = self.stopped or order["do"] == "stop"
             self.paused = order["do"] == "pause"
-
-    def stop_now(self) -> bool:
-        """Say whether the run has to end after this step."""
-        self.look()
-        return self.stopped or self.closed
 
 
 class Watch:
@@ -130,15 +112,6 @@ def _jpeg(it: Iterate) -> bytes:
     return buffer.getvalue()
 
 
-def _unknown(recipe: Recipe) -> list[str]:
-    """Return the words of the prompt that none of the critics has met."""
-    from clipart.critic.vocabulary import unknown_words
-
-    text = " ".join(part.text for part in recipe.parts.parts)
-    found = [unknown_words(spec.name, text) for spec in recipe.clip]
-    return [word for word in found[0] if all(word in each for each in found)]
-
-
 def work(pipe: Connection) -> None:
     """Carry out the orders that come by `pipe`, one run after another, until its other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then says so by the pipe
@@ -172,6 +145,7 @@ def _do(line: Line, order: dict[str, Any]) -> None:
 
 
 def _run(line: Line, order: dict[str, Any]) -> Result:
+    from clipart.critic.vocabulary import unknown_to_all
     from clipart.recipe import make_recipe
     from clipart.runs import Outputs, resume, run
 
@@ -180,7 +154,9 @@ def _run(line: Line, order: dict[str, Any]) -> Result:
     if order["do"] == "resume":
         return resume(root / order["name"], consumers=[watch], stop_now=line.stop_now)
     recipe = make_recipe(order["recipe"])
-    line.tell(event="unknown", words=_unknown(recipe))
+    text = " ".join(part.text for part in recipe.parts.parts)
+    words = unknown_to_all([spec.name for spec in recipe.clip], text)
+    line.tell(event="unknown", words=words)
     outputs = Outputs(folder=root, checkpoint_every=EVERY, checkpoint_gap=2.0)
 
     def trying(start: int, starts: int) -> None:

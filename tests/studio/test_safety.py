@@ -108,6 +108,17 @@ def test_it_is_bound_to_loopback() -> None:
 # --- files ---
 
 
+def beside_a_secret(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with a run in it, and a folder beside it that nobody may read."""
+    root, secret = tmp_path / "root", tmp_path / "secret"
+    secret.mkdir()
+    (secret / "recipe.toml").write_text('prompt = "secret"')
+    (secret / "picture.png").write_bytes(b"secret")
+    (root / "run").mkdir(parents=True)
+    (root / "run" / "recipe.toml").write_text('prompt = "apple"')
+    return root, secret
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -128,12 +139,7 @@ def test_it_is_bound_to_loopback() -> None:
     ],
 )
 def test_nothing_outside_of_the_folder_is_sent(tmp_path: Path, shelf: Path, path: str) -> None:
-    root, secret = tmp_path / "root", tmp_path / "secret"
-    secret.mkdir()
-    (secret / "recipe.toml").write_text('prompt = "secret"')
-    (secret / "picture.png").write_bytes(b"secret")
-    (root / "run").mkdir(parents=True)
-    (root / "run" / "recipe.toml").write_text('prompt = "apple"')
+    root, _ = beside_a_secret(tmp_path)
     for served in serving(root):
         found = served.get(path)
         assert found.status in (400, 404), path
@@ -143,12 +149,7 @@ def test_nothing_outside_of_the_folder_is_sent(tmp_path: Path, shelf: Path, path
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
 def test_no_link_is_followed(tmp_path: Path) -> None:
-    root, secret = tmp_path / "root", tmp_path / "secret"
-    secret.mkdir()
-    (secret / "recipe.toml").write_text('prompt = "secret"')
-    (secret / "picture.png").write_bytes(b"secret")
-    (root / "run").mkdir(parents=True)
-    (root / "run" / "recipe.toml").write_text('prompt = "apple"')
+    root, secret = beside_a_secret(tmp_path)
     (root / "run" / "picture.png").symlink_to(secret / "picture.png")
     (root / "linked").symlink_to(secret, target_is_directory=True)
     for served in serving(root):

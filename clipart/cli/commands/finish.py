@@ -13,6 +13,10 @@ from clipart.errors import ClipartError, UsageError
 from clipart.finish.chain import make_chain, read_chain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
     from clipart.cli.sink import Sink
     from clipart.recipe import Recipe
 
@@ -44,19 +48,21 @@ def finish(
     steps = read_chain(finish or "")
     if not steps:
         raise UsageError("Finish how? Type steps by commas: --finish clean,upscale:2")
-    make_chain(steps)  # refuses what does not fit before the first file is read
+    chain = make_chain(steps)  # refuses what does not fit before the first file is read
     if output and len(files) > 1:
         raise UsageError("--output names one file. Finish one picture, or leave --output out.")
     for source in files:
         path = output or source.with_name(f"{source.stem}-finished.png")
         mind_the_file(sink, path, force)
-        finish_file(sink, source, path, steps)
+        finish_file(sink, source, path, steps, chain)
         sink.event("finished", path=path, source=source)
         sink.file(path)
 
 
-def finish_file(sink: Sink, source: Path, path: Path, steps: tuple[str, ...]) -> None:
-    """Write the picture in `source` to `path` after `steps`, with its recipe if it has one."""
+def finish_file(
+    sink: Sink, source: Path, path: Path, steps: tuple[str, ...], chain: Callable[[Tensor], Tensor]
+) -> None:
+    """Write the picture in `source` to `path` after the `chain` of `steps`, with its recipe if it has one."""
     from dataclasses import replace
 
     from clipart.pictures import from_pil, open_picture
@@ -72,7 +78,7 @@ def finish_file(sink: Sink, source: Path, path: Path, steps: tuple[str, ...]) ->
     else:
         texts = tags(replace(origin, recipe=longer(origin.recipe, steps)))
     try:
-        finished = make_chain(steps)(image)
+        finished = chain(image)
     except ValueError as error:
         raise UsageError(f"{source}: {error}. Choose a larger picture.") from None
     save_png(finished, path, texts)

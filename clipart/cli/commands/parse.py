@@ -39,10 +39,11 @@ def parse(
 
     sink = context.obj.choose(json=json, no_color=no_color)
     prompt = one_prompt(words, "clipart parse")
-    show_prompt(sink, prompts.parse(prompt, no=no or ()), clip)
+    parts = prompts.parse(prompt, no=no or ())
+    show_prompt(sink, parts, clip)
     for hint in habits(prompt):
         sink.note(hint)
-    if hint := strange(prompts.parse(prompt, no=no or ()), [clip]):
+    if hint := strange(parts, [clip]):
         sink.note(hint)
 
 
