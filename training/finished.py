@@ -44,13 +44,19 @@ def begin(model: ImageTower, folder: Path, teacher: torch.Tensor, texts: list[st
 
 @torch.no_grad()
 def begin_image(model: ImageTower, folder: Path, teacher: torch.Tensor, said: torch.Tensor) -> None:
-    """Put the finished image tower into `model`, and fit its text side to `said`, unit (texts, EMBED), for `teacher` (texts, 384).
-
-    The map is the least-squares one; a name's own row makes up for what it leaves.
-    """
+    """Put the finished image tower into `model`, and fit its text side to `said`, unit (texts, EMBED), for `teacher` (texts, 384)."""
     state = load_finished(folder)
     model.visual.load_state_dict(part(state, "visual."))
     model.scale.copy_(state["logit_scale"])
+    begin_words(model, teacher, said)
+
+
+@torch.no_grad()
+def begin_words(model: ImageTower, teacher: torch.Tensor, said: torch.Tensor) -> None:
+    """Fit what stands for the text side of `model` to `said`, unit (texts, EMBED), for `teacher` (texts, 384).
+
+    The map is the least-squares one; a name's own row makes up for what it leaves.
+    """
     centred = teacher.cpu() - model.teacher_mean.cpu()
     model.map.weight.copy_(torch.linalg.lstsq(centred, said.cpu()).solution.T)
     names = model.slot.nonzero()[:, 0]

@@ -18,7 +18,8 @@ MEAN, STD = 0.5, 0.25
 #   tiny           image   5,610,208   text  6,636,802    (49,408 tokens x 64 x 2 are 6,324,224 of the text's)
 #   tiny-80        image   4,720,736   text  6,636,802
 #   judge          image   4,720,736   text  6,636,802
-#   VQGAN                  5,408,438   in all 40,370,524, and some 90,000 for the names of the tensors in the files' heads.
+#   judge-resnet   image   9,922,368   text  6,636,802
+#   VQGAN                  5,408,438   in all 40,370,524 (45,572,156 with judge-resnet in place of judge), and some 90,000 for the names of the tensors in the files' heads.
 # At width 96 a table has 9,486,336.
 TEXT_WIDTH = 64
 OWN = 0.1  # what a name's own row counts: Adam's steps are of one size, and the rows begin at nothing
@@ -98,6 +99,19 @@ TOWERS = {
         rise_share=0.05,
         look=Look(size=80, extent=(0.75, 1.12), bend=0.07, noise=0.1, erase_share=0.1, dye_share=0.6),
         split=Split("judge", dropped=0.1, groups=((0, 1.4), (1, 2.8), (8, 3.3)), silhouettes=2.0),
+    ),
+    # A judge that has no part in any picture, now that the network of the judge above climbs as well (tiny-80): a third
+    # family, plain 3x3 convolutions with shortcuts, twice the weights. Of those tried on a core at 80 px, 64 views in
+    # bfloat16: regnetx_002 457 views a second, cs3darknet_s 389, mobilenetv4_conv_small 273, resnet10t 265, hgnetv2_b0 207,
+    # repvgg_a0 208, resnet14t 156, tf_efficientnet_lite0 97. Its views are those of the lessons (training/features.py).
+    "judge-resnet": Tower(
+        "resnet10t",
+        "clipart/models/tiny-judge",
+        seed=3,
+        eps=(0.5, 4.0),
+        clean_share=0.9,
+        rise_share=0.05,
+        look=replace(CRITIC_LOOK, size=80),
     ),
 }
 

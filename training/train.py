@@ -31,7 +31,7 @@ from torch import nn
 from training.checkpoint import load_state, save_averaged, save_state
 from training.data import Pictures, draw_batch, load_teacher, picture_names, plain_views
 from training.features import COUNT, Lessons, draw_lesson
-from training.finished import begin
+from training.finished import begin, begin_words, encode
 from training.losses import bank_loss, broken_loss, clip_loss, lesson_loss, near_names
 from training.model import TOWERS, ImageTower, Tower, unit
 from training.runtime import Clock, add_arguments, autocast, log, normal, pick_device, reseed, uniform
@@ -202,6 +202,8 @@ def train(rank: int, args: argparse.Namespace) -> None:
     model = ImageTower(tower, teacher, picture_names(DATA)).to(device, memory_format=torch.channels_last)
     if args.begin:
         begin(model, args.begin, teacher, pictures.texts)
+    if args.words:
+        begin_words(model, teacher, encode(args.words, pictures.texts))
     if args.keep_text:
         model.map.requires_grad_(False)
         model.own.requires_grad_(False)
@@ -333,6 +335,12 @@ def main() -> None:
         metavar="MODEL",
         help="a new run begins with this finished model, or run",
     )
+    parser.add_argument(
+        "--words",
+        type=Path,
+        metavar="MODEL",
+        help="a new run begins with the text side of this finished model, whatever the image tower is",
+    )
     parser.add_argument("--workers", type=int, help="processes: 1 on a GPU; one a core on a CPU, default 2")
     parser.add_argument(
         "--batch",
@@ -349,7 +357,7 @@ def main() -> None:
     parser.add_argument(
         "--keep-text",
         action="store_true",
-        help="with --from: leave names and captions where they begin, and need no alignment",
+        help="with --from or --words: leave names and captions where they begin, and need no alignment",
     )
     parser.add_argument("--captions", type=float, default=0.5, help="share of the captions' loss, in [0, 1]")
     parser.add_argument(
@@ -363,8 +371,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="pictures to keep, to see whether everything runs")
     parser.add_argument("--compile", action="store_true", help="torch.compile the network")
     args = parser.parse_args()
-    if args.keep_text and not args.begin:
-        parser.error("--keep-text: there is no text side to keep without --from MODEL")
+    if args.keep_text and not (args.begin or args.words):
+        parser.error("--keep-text: there is no text side to keep without --from MODEL or --words MODEL")
     fill_in(args)
     start(args, train)
 

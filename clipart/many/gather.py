@@ -48,10 +48,9 @@ def gather(
     """
     base = _require(tasks, outputs, jobs, threads)
     with RunFolder.open(base) as folder, folder.held():
-        ready = [task for task in tasks if look(base, task.name).done]
-        for task in ready:
+        done = {task.number: task for task in tasks if look(base, task.name).done}
+        for task in done.values():
             yield outcome(task, "there", base)
-        done = {task.number for task in ready}
         rest = [task for task in tasks if task.number not in done]
         if jobs > 1:
             yield from Crew(rest, base, outputs.kept(), jobs, threads, watch).outcomes(stop_now)
