@@ -18,7 +18,7 @@ measured.
 Pictures stay in --out, with contact sheets. Cut short, the same command goes on: a picture that is there, of the same
 recipe and models, is not made again. --blind writes, for each canvas and kind, a sheet of 30 pictures, shuffled and
 numbered, the same pictures without a word in them, and the key to them in a file of its own. The real pictures come from
-`python -m training.build_data`.
+`python -m training.build_data`. --witness asks `bench/witness.py` about the singles as well, for the words that it has names for.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from PIL import Image
 from retrieval import held_out, on_white
 from torch import Tensor
 
+from clipart.cli.assignments import read_set
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.judge import Judge
 from clipart.device import pick_device
@@ -52,6 +53,7 @@ from clipart.layout import lay_out
 from clipart.models.source import find_source
 from clipart.models.vqgan import load_vqgan
 from clipart.pictures import open_picture
+from clipart.presets import load_preset
 from clipart.prompt import parse
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.files import save_png, slug
@@ -275,6 +277,7 @@ class Panel:
 def given(args: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of the recipe that the command line gives; all else is the default."""
     size, clips = args.size, (args.clip,) if args.clip else None
+    look = dict(load_preset(args.preset).settings) if args.preset else {}
     values = {
         "seed": args.seed,
         "steps": args.steps,
@@ -283,14 +286,20 @@ def given(args: argparse.Namespace) -> dict[str, Any]:
         "clip": clips,
         "layout": args.layout,
     }
-    return {name: value for name, value in values.items() if value is not None}
+    named = {name: value for name, value in values.items() if value is not None}
+    return look | named | dict(read_set(args.set).fields)
+
+
+def made_at(folder: Path, canvas: str, kind: str, prompt: str) -> Path:
+    """Return where the picture of a prompt is kept."""
+    return folder / canvas / kind.replace(" ", "-") / f"{slug(prompt)}.png"
 
 
 def measure(canvas: str, kind: str, prompts: list[str], panel: Panel, args: argparse.Namespace) -> list[Row]:
     """Make the pictures of `prompts` on `canvas`, ask about them, and write the sheets."""
     name = kind.replace(" ", "-")
     values = given(args) | {"canvas": CANVASES[canvas]} | ({"vqgan": args.vqgan} if canvas == "vqgan" else {})
-    paths = {prompt: args.out / canvas / name / f"{slug(prompt)}.png" for prompt in prompts}
+    paths = {prompt: made_at(args.out, canvas, kind, prompt) for prompt in prompts}
     rows = []
     for number, (prompt, path) in enumerate(paths.items(), 1):
         began = time.monotonic()
@@ -338,8 +347,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 rows += measure(canvas, kind, each, panel, args)
     found = table(rows)
     held = None if same else bars(found)
+    witness = asked_of_witness(args, rows, real, names) if args.witness else None
     return {
-        "machine": machine(), "critic": critic, "judge": judge, "judge_is_critic": same,
+        "machine": machine(), "witness": witness, "critic": critic, "judge": judge, "judge_is_critic": same,
         "vqgan": (args.vqgan or "embedded") if "vqgan" in canvases else None,
         "seed": args.seed, "steps": recipe.steps, "size": recipe.width, "distractors": DISTRACTORS,
         "layout": recipe.layout,
@@ -347,6 +357,27 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         "ok": None if held is None else all(each["ok"] for each in held),
         "pictures": [asdict(row) for row in rows],
     }  # fmt: skip
+
+
+def asked_of_witness(
+    args: argparse.Namespace, rows: Sequence[Row], real: dict[str, Image.Image], names: dict[str, str]
+) -> dict[str, dict[str, float]]:
+    """Return, by canvas, the percentage of the singles that the witness names first, and among its first ten."""
+    from witness import Witness
+
+    witness, found = Witness(args.data), {}
+    for canvas in dict.fromkeys(row.canvas for row in rows):
+        prompts = [row.prompt for row in rows if (row.canvas, row.kind) == (canvas, "singles")]
+        known = [prompt for prompt in prompts if names.get(prompt, prompt) in witness.names]
+        pictures = [
+            real[prompt] if canvas == "real" else open_picture(made_at(args.out, canvas, "singles", prompt))
+            for prompt in known
+        ]
+        rank = witness.rank(pictures, [names.get(prompt, prompt) for prompt in known])
+        found[canvas] = {"words": len(known)} | {
+            f"R@{k}": 100 * (rank < k).float().mean().item() for k in (1, 10)
+        }
+    return found
 
 
 def show(found: dict[str, Any]) -> None:
@@ -369,6 +400,8 @@ def show(found: dict[str, Any]) -> None:
                 for each in said.values()
             ]
             print(f"{name:28}{'   '.join(cells)}")
+    for canvas, said in (found["witness"] or {}).items():
+        print(f"witness, {canvas}: {said['words']} words, R@1 {said['R@1']:.1f}, R@10 {said['R@10']:.1f}")
     print()
     if found["bars"] is None:
         print(SAME)
@@ -397,6 +430,8 @@ def main() -> int:
     parser.add_argument(
         "--clip", help="the critic to climb, as clipart takes it; the embedded one if left out"
     )
+    parser.add_argument("--preset", help="a look, whose settings the other options take the place of")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
     parser.add_argument("--vqgan", help="a VQGAN's file; the embedded one if left out")
     parser.add_argument("--canvas", choices=[*CANVASES, "all"], default="all")
     parser.add_argument("--layout", choices=["apart", "blend"], help="of two parts; if left out, as in a run")
@@ -407,6 +442,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("outputs/quality"), help="folder of the pictures")
     parser.add_argument("--blind", type=Path, metavar="FOLDER", help="write sheets without labels, and keys")
     parser.add_argument("--data", type=Path, default=REAL, help="folder of the real pictures")
+    parser.add_argument("--witness", action="store_true", help="ask the witness too (bench/witness.py)")
     parser.add_argument("--json", action="store_true", help="one JSON line")
     args = parser.parse_args()
     try:
