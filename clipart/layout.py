@@ -16,6 +16,7 @@ from typing import NamedTuple
 from clipart.errors import UsageError
 from clipart.prompt import Prompt
 
+SIDE = 256  # pixels of the side of a picture of one thing, where nobody says otherwise
 _LEAST = 16  # pixels of a place's side, as of a picture's
 
 
@@ -157,6 +158,20 @@ def cells(count: int, height: int, width: int) -> Cells:
     rows = math.ceil(count / columns)
     side = min(width / columns, height / rows)
     return Cells(columns, rows, side, side)
+
+
+def sheet(layout: Layout) -> tuple[int, int]:
+    """Return the height and width, in pixels, of a picture in which the places of `layout` fill the rows.
+
+    It is a square of `SIDE` unless fewer rows than columns hold all things: two stand on 192 by 384 pixels.
+    Its area is at least that of the square.
+    """
+    columns = math.ceil(math.sqrt(layout.count))
+    rows = math.ceil(layout.count / columns)
+    if layout.boxes or rows == columns:
+        return SIDE, SIDE
+    side = math.ceil(SIDE / math.sqrt(rows * columns) / _LEAST) * _LEAST
+    return rows * side, columns * side
 
 
 def smallest(layout: Layout, height: int, width: int) -> float:

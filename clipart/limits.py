@@ -43,6 +43,12 @@ TABLE_BYTES = MEGA  # of a file with prompts
 CHOICES_DEPTH = 8  # braces inside braces
 JOBS = 64  # processes at once
 
+# Pictures that are looked at
+LOOKED_AT = 10_000
+WORDS = 50_000  # that a picture is described with
+WORDS_BYTES = 4 * MEGA  # of a file of them
+TILES = 32  # of a picture, along a side
+
 # Models
 CONFIG_BYTES = 64 * KILO  # a configuration; taming's and open_clip's have about 1,000
 CONFIG_DEPTH = 16

@@ -18,7 +18,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def estimate(recipe: Recipe) -> int:
     """Return about how many bytes a run of `recipe`, settled, needs at most on the CPU."""
-    pixels, scale = recipe.width * recipe.height, recipe.scale or 1.0
+    pixels, scale = math.prod(recipe.shape), recipe.scale or 1.0
     canvas = CANVASES[recipe.canvas].bytes_a_pixel(recipe) * scale**2
     return BASE + math.ceil(pixels * (canvas + PICTURE * recipe.upscale**2))
 
@@ -46,7 +46,7 @@ def require_memory(recipe: Recipe) -> None:
     if needed <= max(free, _SURE):
         return
     part = math.sqrt(max(0.0, 0.8 * free - BASE) / (needed - BASE))
-    width, height = (max(64, int(part * side) // 64 * 64) for side in (recipe.width, recipe.height))
+    width, height = (max(64, int(part * side) // 64 * 64) for side in reversed(recipe.shape))
     raise ResourceError(
         f"A picture of {recipe.width}x{recipe.height} needs about {needed / _GB:.0f} GB of memory, and "
         f"{max(0.0, free) / _GB:.1f} GB are free. "

@@ -43,7 +43,7 @@ from clipart.fields import (
 )
 from clipart.finish.chain import enlargement
 from clipart.keeping import keeping
-from clipart.layout import lay_out
+from clipart.layout import SIDE, lay_out
 from clipart.models.registry import default
 from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
@@ -98,8 +98,8 @@ class Recipe(Schema):
         (), "Prompt", "box of a part: PART=left, PART=X%,Y%,W%,H% (repeatable)", max_length=16
     )
 
-    width: int = knob(256, "Picture", "width of the picture", "pixels", ge=16, le=8192)
-    height: int = knob(256, "Picture", "height of the picture", "pixels", ge=16, le=8192)
+    width: int | None = knob(None, "Picture", "width; default: by what is drawn", "pixels", ge=16, le=8192)
+    height: int | None = knob(None, "Picture", "height; default: by what is drawn", "pixels", ge=16, le=8192)
     seed: int | None = knob(
         None, "Picture", "seed of all random choices; default: drawn anew", ge=0, le=MAX_SEED
     )
@@ -120,9 +120,7 @@ class Recipe(Schema):
         None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100
     )
     grain: float = knob(0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1)
-    finish: Chain | None = knob(
-        None, "Picture", "steps after the last, by commas, or none (default clean)", joined=True
-    )
+    finish: Chain | None = knob(None, "Picture", "steps after the last, or none (default clean)", joined=True)
     upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
     steps: int = knob(500, "Stopping", "largest number of steps", "steps", ge=1, le=1_000_000)
@@ -217,6 +215,7 @@ class Recipe(Schema):
     views: int = knob(
         8, "Views", "views scored per step; at least one for each place", "views", ge=1, le=1024
     )
+    share_views: bool = knob(False, "Views", "each of several CLIPs sees its share of the views only")
     chunk: int = knob(0, "Views", "views in memory at once; 0: chosen for the model", "views", ge=0, le=1024)
     overview: float = knob(
         0.85, "Views", "smallest view at the first step, part of its place", "part of place", gt=0, le=1
@@ -324,9 +323,19 @@ class Recipe(Schema):
         return self.init if self.init_strength > 0 else None
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture in pixels; those of one thing where they are open yet."""
+        return self.height or SIDE, self.width or SIDE
+
+    @property
     def longest(self) -> int:
         """The longer side of the finished picture, in pixels."""
-        return max(self.width, self.height) * enlargement(self.chain)
+        return max(self.shape) * enlargement(self.chain)
+
+    @property
+    def shares(self) -> int:
+        """Among how many CLIPs the views are divided."""
+        return len(self.clip) if self.share_views else 1
 
     @property
     def moves(self) -> bool:

@@ -104,7 +104,7 @@ class Session:
         self.recipe = recipe = recipe.resolve()
         self.prompt = recipe.parts
         self.layout = lay_out(self.prompt, apart=recipe.layout == "apart", boxes=recipe.place)
-        require_room(self.layout, recipe.height, recipe.width)
+        require_room(self.layout, *recipe.shape)
         self.device = pick_device(recipe.device)
         if self.device.type == "cpu":
             require_memory(recipe)
@@ -248,7 +248,8 @@ class Session:
         A canvas that renders itself larger is not enlarged. The finish steps see colours only, no alpha.
         """
         recipe = self.recipe
-        own = self.canvas.final(recipe.height * recipe.upscale, recipe.width * recipe.upscale)
+        height, width = recipe.shape
+        own = self.canvas.final(height * recipe.upscale, width * recipe.upscale)
         chain = make_chain(recipe.chain if own is None else recipe.finish or ())
         image = self.shown if own is None else own
         colours = chain(image[0, :3].cpu())[None].to(image)
@@ -259,7 +260,8 @@ class Session:
 
     def leaves(self, times: int) -> dict[str, bytes]:
         """Return the files beside a picture `times` as large, by the ending of their name."""
-        return self.canvas.leaves(self.recipe.height * times, self.recipe.width * times)
+        height, width = self.recipe.shape
+        return self.canvas.leaves(height * times, width * times)
 
     def check(self) -> Check:
         """Let the judge look at what is shown."""

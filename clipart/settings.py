@@ -21,8 +21,8 @@ class Settings(TypedDict, total=False):
     no: str | Sequence[str]
     layout: Literal["auto", "apart", "blend"]
     place: str | Sequence[str]
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     seed: int | None
     init: str | PathLike[str] | Image | None
     init_strength: float
@@ -72,6 +72,7 @@ class Settings(TypedDict, total=False):
     ema: float
     low_pass: float
     views: int
+    share_views: bool
     chunk: int
     overview: float
     detail: float

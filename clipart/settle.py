@@ -14,7 +14,7 @@ from typing import Any
 from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.keeping import pull
-from clipart.layout import lay_out, smallest
+from clipart.layout import SIDE, lay_out, sheet, smallest
 from clipart.models import registry, source
 from clipart.models.needed import LOADERS, needed_by
 from clipart.palettes import taken
@@ -44,6 +44,21 @@ def _layout(recipe: Recipe) -> str:
     if recipe.place:
         return "apart"
     return "blend" if recipe.symmetry != "none" else _traits(recipe).layout
+
+
+def _width(recipe: Recipe) -> int:
+    return SIDE if recipe.height is not None else _sheet(recipe)[1]
+
+
+def _height(recipe: Recipe) -> int:
+    return _sheet(recipe)[0] if "width" in recipe.left else SIDE
+
+
+def _sheet(recipe: Recipe) -> tuple[int, int]:
+    """Return height and width that suit the number of things; a picture to begin with is cut to a square."""
+    if recipe.picture is not None:
+        return SIDE, SIDE
+    return sheet(lay_out(recipe.parts, apart=recipe.layout == "apart", boxes=recipe.place))
 
 
 def _starts(recipe: Recipe) -> int:
@@ -95,7 +110,7 @@ def _scale(recipe: Recipe) -> float:
         return 1.0
     layout = lay_out(recipe.parts, apart=recipe.layout == "apart", boxes=recipe.place)
     view = max(source.side(spec.name) for spec in recipe.clip)
-    return min(1.0, fineness * view / smallest(layout, recipe.height, recipe.width))
+    return min(1.0, fineness * view / smallest(layout, *recipe.shape))
 
 
 # In the order in which they are settled: each may follow from those above it.
@@ -104,6 +119,8 @@ OPEN: dict[str, Open] = {
     "device": Open((), _device),
     "precision": Open(("device",), _precision),
     "layout": Open(("clip", "place", "symmetry"), _layout),
+    "width": Open((), _width),
+    "height": Open((), _height),
     "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),
     "starts": Open(("clip", "init", "init_strength"), _starts),
     "keep": Open(("init", "init_strength"), _keep),

@@ -42,6 +42,7 @@ FLOORS = [
     {"record", "presets"},
     {"notebook"},
     {"runs"},
+    {"seeing"},
     {"studio", "many"},
     {"cli", "__init__", "__main__"},
 ]

@@ -27,13 +27,14 @@ def moved(image: Tensor, settings: Recipe, fresh: Tensor | None = None, *, sharp
     and of what is enlarged it takes the part that is new. Without it the edges are mirrors.
     """
     height, width = image.shape[-2:]
+    tall, wide = settings.shape
     turn = math.radians(settings.spin)
     cos, sin, zoom = math.cos(turn), math.sin(turn), settings.zoom
     # Where each pixel comes from, in coordinates from -1 to 1.
     theta = torch.tensor(
         [
-            [cos / zoom, sin / zoom * height / width, 2 * settings.pan_x / settings.width],
-            [-sin / zoom * width / height, cos / zoom, 2 * settings.pan_y / settings.height],
+            [cos / zoom, sin / zoom * height / width, 2 * settings.pan_x / wide],
+            [-sin / zoom * width / height, cos / zoom, 2 * settings.pan_y / tall],
         ],
         device=image.device,
     )

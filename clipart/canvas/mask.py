@@ -34,7 +34,7 @@ class Mask(Map):
         """Return both pictures at the size of the picture; of the mask, its grey."""
         assert settings.init is not None  # noqa: S101 (the recipe is checked)
         assert settings.mask is not None  # noqa: S101 (as above)
-        height, width = settings.height, settings.width
+        height, width = settings.shape
         mask = load_picture(settings.mask, height, width, "--mask")
         return {
             "picture": load_picture(settings.init, height, width),

@@ -71,7 +71,7 @@ class PaletteCanvas(Canvas):
     @classmethod
     def cells_of(cls, settings: Recipe) -> int:
         """Return the short side of the grid in cells; between them the choice of colours is interpolated."""
-        return min(_CELLS, settings.width, settings.height)
+        return min(_CELLS, *settings.shape)
 
     @classmethod
     def bytes_a_pixel(cls, settings: Recipe) -> int:

@@ -133,7 +133,7 @@ class ShapesCanvas(Canvas):
         turn = math.radians(settings.spin)
         cos, sin = math.cos(turn), math.sin(turn)
         turned = torch.tensor([[cos, sin], [-sin, cos]]).to(self.start)  # of rows, clockwise with y downwards
-        pan, short = (settings.pan_x, settings.pan_y), min(settings.width, settings.height)
+        pan, short = (settings.pan_x, settings.pan_y), min(settings.shape)
         way = torch.tensor(pan).to(self.start) / short
         where = self.places + 0.5 * self.place
         self.places += settings.zoom * (where - way) @ turned - where

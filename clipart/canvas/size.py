@@ -25,7 +25,7 @@ def canvas_size(settings: Recipe, step: int) -> tuple[int, int]:
     is_open = settings.scale in (None, 1.0) and "scale" in settings.left
     if not is_open or settings.stages or settings.moves or not CANVASES[settings.canvas].grows:
         return whole_size(settings)
-    return _scaled(settings, _grown(min(settings.height, settings.width), (step - 1) / settings.steps))
+    return _scaled(settings, _grown(min(settings.shape), (step - 1) / settings.steps))
 
 
 def whole_size(settings: Recipe) -> tuple[int, int]:
@@ -34,7 +34,8 @@ def whole_size(settings: Recipe) -> tuple[int, int]:
 
 
 def _scaled(settings: Recipe, scale: float) -> tuple[int, int]:
-    return max(_LEAST, round(settings.height * scale)), max(_LEAST, round(settings.width * scale))
+    height, width = settings.shape
+    return max(_LEAST, round(height * scale)), max(_LEAST, round(width * scale))
 
 
 def at_most_small(size: tuple[int, int]) -> tuple[int, int]:

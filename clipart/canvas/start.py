@@ -23,10 +23,10 @@ def make_start(recipe: Recipe, generator: torch.Generator) -> Tensor:
     Static of contrast `static` and grain `grain` lies on paper of colour `paper`; a picture in `init` is
     mixed over it, the more of it the larger `init_strength`.
     """
-    start = fresh_ground(recipe, recipe.height, recipe.width, generator)
+    start = fresh_ground(recipe, *recipe.shape, generator)
     if recipe.picture is not None:
         weight = shows(recipe.init_strength) if recipe.keep else recipe.init_strength
-        start = torch.lerp(start, load_picture(recipe.picture, recipe.height, recipe.width), weight)
+        start = torch.lerp(start, load_picture(recipe.picture, *recipe.shape), weight)
     return start.clamp(0, 1)
 
 
@@ -42,7 +42,7 @@ def make_kept(recipe: Recipe, like: Tensor) -> Tensor | None:
     """
     if recipe.picture is None or not recipe.keep or recipe.moves:
         return None
-    return load_picture(recipe.picture, recipe.height, recipe.width).to(like)
+    return load_picture(recipe.picture, *recipe.shape).to(like)
 
 
 def paper_colour(recipe: Recipe) -> Tensor:

@@ -60,6 +60,14 @@ OBJECTS: dict[str, tuple[Key, ...]] = {
         Key("limit", "integer", "tokens that the CLIP reads"),
         Key("lost", "texts", "words beyond that limit, which it does not read"),
     ),
+    "word": (
+        Key("text", "text", "the word"),
+        Key("share", "number", "its share, 0 to 1, in what the picture is taken for, of all words"),
+    ),
+    "word lost": (
+        Key("text", "text", "a word of the part"),
+        Key("lost", "number", "the cosine that goes where it is left out"),
+    ),
     "emphasis": (
         Key("text", "text", "the words"),
         Key("weight", "number", "their weight inside the part"),
@@ -230,6 +238,47 @@ EVENTS = (
         ("clipart finish",),
         "for each file that is written",
         (Key("path", "text", "path of the new picture"), Key("source", "text", "path of the old one")),
+    ),
+    Event(
+        "scored",
+        ("clipart score",),
+        "for each picture, the best first",
+        (
+            Key("path", "text", "path of the picture"),
+            Key("judge", "text", "the CLIP whose match orders the pictures"),
+            Key("match", "number", "the least match of the wanted parts by the judge, 0 to 1"),
+            Key("by", "object", "by the name of each CLIP a list of [reading](#object-reading)"),
+        ),
+    ),
+    Event(
+        "described",
+        ("clipart describe",),
+        "for each picture, and for each of its tiles",
+        (
+            Key("path", "text", "path of the picture"),
+            Key("row", "integer", "row of the tile, from 1; 0 for the whole picture"),
+            Key("column", "integer", "column of the tile, from 1; 0 for the whole picture"),
+            Key("words", "word", "the words that fit best, the best first"),
+        ),
+    ),
+    Event(
+        "explained part",
+        ("clipart explain",),
+        "for each part of the prompt",
+        (
+            Key("text", "text", "the part"),
+            Key("match", "number", "how sure the CLIP is of it in the whole picture, 0 to 1"),
+            Key("cosine", "number", "cosine of the picture and the part, -1 to 1"),
+            Key("words", "word lost", "what each of its words is worth; empty for a part of one word"),
+            Key("heat", "texts", "rows of numbers from 0 to 1: where the part is found"),
+            Key("path", "text", "path of the overlay"),
+        ),
+    ),
+    Event(
+        "explained",
+        ("clipart explain",),
+        "when the sheet is written",
+        (Key("path", "text", "path of the sheet"), Key("parts", "integer", "parts that were looked for")),
     ),
     Event(
         "plot",

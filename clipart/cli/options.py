@@ -80,7 +80,7 @@ def folder_of_run(path: Path) -> Path:
 
 PRESET = "preset to begin with: its name, or a TOML file"
 SET = "any setting (repeatable); a stage's: stages.NAME.KEY"
-SIZE = "width x height in pixels, or one number for both"
+SIZE = "width x height in pixels, or one number for both; default 256, two things 384x192"
 FILM = "film of the run: mp4 or none"
 FILM_SECONDS = "length of the film in seconds"
 # Options that are no field of the recipe. The defaults shown are those of `clipart.runs.Outputs`, with which

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -180,9 +180,12 @@ class Events(Progress):
 
 def readings(check: Check) -> list[dict[str, Any]]:
     """Return what the judge saw as plain values."""
-    return [
-        {"text": r.text, "weight": r.weight, "match": r.match, "cosine": r.cosine} for r in check.readings
-    ]
+    return readings_of(check.readings)
+
+
+def readings_of(found: Sequence[Reading]) -> list[dict[str, Any]]:
+    """Return what a CLIP saw of the parts of a prompt as plain values."""
+    return [{"text": r.text, "weight": r.weight, "match": r.match, "cosine": r.cosine} for r in found]
 
 
 def describe(iterate: Iterate, pace: Pace) -> str:

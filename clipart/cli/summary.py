@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipart.cli.advice import advice
 from clipart.cli.progress import Narrow, Parts, clock, percent, readings, speed
+from clipart.layout import SIDE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -83,6 +84,9 @@ def summarise(result: Result, again: str, signal_name: str, trace: str = "") -> 
         from clipart.record.owner import resume_command
 
         rows.append(("go on", resume_command(result.paths["log"].parent)))
+    if {"width", "height"} <= {*result.recipe.left} and result.recipe.shape != (SIDE, SIDE):
+        height, width = result.recipe.shape
+        rows.insert(0, ("size", f"{width}x{height}, for the number of things"))
     rows.insert(0, ("judge", judge_line(result.recipe)))
     if trace:
         rows.insert(0, ("match", trace))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -129,15 +129,17 @@ class Objective:
         leaf = image.detach().requires_grad_()
         names = numbered([part.text for part in self.prompt.parts])
         found = Losses()
-        for term in self.terms:
+        for term, mine in self._looks(views, settings):
             distances = torch.zeros_like(term.shares)
 
-            def do(some: slice, term: TextTerm = term, distances: Tensor = distances) -> None:
-                part = self._distances(term, leaf, views, some)[0]
+            def do(
+                some: slice, term: TextTerm = term, mine: Views = mine, distances: Tensor = distances
+            ) -> None:
+                part = self._distances(term, leaf, mine, some)[0]
                 torch.autograd.backward(term.weight * (term.shares * part).sum())
                 distances += part.detach()
 
-            self._chunks.each(views, settings.chunk or self._chunk(term), do)
+            self._chunks.each(mine, settings.chunk or self._chunk(term), do)
             own = [f"{term.clip.name}/{name}" for name in names]
             found.add(own, distances, term.weight, (term.shares * distances).sum())
         for regulariser in self.regularisers(leaf, settings):
@@ -159,15 +161,19 @@ class Objective:
         totals = []
         for group in torch.split(images, at_once):
             found = torch.zeros(len(group))
-            for term in self.terms:
+            for term, mine in self._looks(views, settings):
 
                 def do(
-                    some: slice, term: TextTerm = term, found: Tensor = found, group: Tensor = group
+                    some: slice,
+                    term: TextTerm = term,
+                    mine: Views = mine,
+                    found: Tensor = found,
+                    group: Tensor = group,
                 ) -> None:
-                    distances = self._distances(term, group, views, some)
+                    distances = self._distances(term, group, mine, some)
                     found += term.weight * (term.shares * distances).sum(dim=1).cpu()
 
-                self._chunks.each(views, settings.chunk or self._chunk(term), do)
+                self._chunks.each(mine, settings.chunk or self._chunk(term), do)
             if whole:
                 for each in self.regularisers(group, settings):
                     found += (
@@ -175,6 +181,12 @@ class Objective:
                     )
             totals += found.tolist()
         return totals
+
+    def _looks(self, views: Views, settings: Recipe) -> Iterator[tuple[TextTerm, Views]]:
+        """Yield each term with the views that it looks at: all of them, or its share."""
+        count = settings.shares
+        for index, term in enumerate(self.terms):
+            yield term, views.share(index, count) if count > 1 else views
 
     def _distances(self, term: TextTerm, images: Tensor, views: Views, some: slice) -> Tensor:
         """Return the part that `some` of the views have in the mean distances, (images, parts)."""

@@ -62,7 +62,12 @@ class Views:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def __getitem__(self, part: slice) -> Self:
+    def share(self, index: int, count: int) -> Self:
+        """Return every `count`-th view of each place, from the `index`-th on."""
+        before = (self.place[:, None] == self.place).tril(-1).sum(dim=1)  # views of the same place
+        return self[before % count == index]
+
+    def __getitem__(self, part: slice | Tensor) -> Self:
         return type(self)(
             self.homographies[part],
             self.place[part],
@@ -170,13 +175,13 @@ def grids(homographies: Tensor, side: int) -> Tensor:
 def sample_views(
     recipe: Recipe, height: int, width: int, progress: float, streams: Streams, layout: Layout
 ) -> Views:
-    """Draw the views of one step, of each place of `layout` in turn, so at least as many.
+    """Draw the views of one step, of each place of `layout` in turn: at least one for each who looks there.
 
     `progress` in [0, 1] moves the smallest view from `overview` to `detail`. Sizes are uniform between it and
     `largest`, as parts of a place's short side; positions are uniform over the place, `shift` of the view
     over its edge. Past its edge the canvas goes on as it ends.
     """
-    n, generator = max(recipe.views, layout.count), streams.views
+    n, generator = max(recipe.views, layout.count * recipe.shares), streams.views
     there, place = places(layout, height, width), torch.arange(n) % layout.count
     smallest = recipe.overview + (recipe.detail - recipe.overview) * progress
     sizes = smallest + max(0.0, recipe.largest - smallest) * torch.rand(n, generator=generator)

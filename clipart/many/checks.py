@@ -57,7 +57,7 @@ def _require(recipe: Recipe, seen: dict[str, ClipartError | None]) -> None:
     settled = recipe.resolve()
     make_chain(settled.chain)
     layout = lay_out(settled.parts, apart=settled.layout == "apart", boxes=settled.place)
-    require_room(layout, settled.height, settled.width)
+    require_room(layout, *settled.shape)
     if settled.device == "cpu":
         require_memory(settled)
     for name in dict.fromkeys([*(spec.name for spec in settled.clip), str(settled.judge)]):

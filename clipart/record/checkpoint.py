@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import shlex
@@ -296,7 +297,7 @@ def _require_known(path: Path, values: dict[str, Any]) -> None:
 
 def _require_small(slot: Slot, recipe: Recipe) -> None:
     """Refuse a file that is larger than any state of `recipe`, before its tensors are read."""
-    most = MAX_BASE_BYTES + MAX_PIXEL_BYTES * recipe.width * recipe.height
+    most = MAX_BASE_BYTES + MAX_PIXEL_BYTES * math.prod(recipe.shape)
     if slot.reach.stat().st_size > most:
         raise ValueError(f"it is larger than {size_text(most)}, which no run of this size needs")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import secrets
 import shlex
@@ -199,7 +200,7 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     Raises:
         UsageError, ResourceError, ClipartError: a place that cannot be written, a full disk, no encoder.
     """
-    pixels = recipe.width * recipe.height
+    pixels = math.prod(recipe.shape)
     if outputs.file is not None:
         texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
         require_picture(outputs.file, texts, recipe.longest, alpha=recipe.transparent)
@@ -266,7 +267,7 @@ def _open(record: Record, folder: RunFolder, segment: Slot, session: Session, st
         number = f"# Run {record.run}: the checkpoints in this folder have the same number."
         temporary.write_text(f"{first}\n{number}\n{rest}", encoding="utf-8")
     if outputs.video != "none":
-        record.recorder = stack.enter_context(Recorder(segment, recipe.width, recipe.height))
+        record.recorder = stack.enter_context(Recorder(segment, *reversed(recipe.shape)))
         record.consumers.append(record.recorder)
     log = StepLog(folder.slot("log.jsonl"), resume_command(folder.path))
     record.consumers.append(_after(session.step, stack.enter_context(log)))

@@ -22,7 +22,7 @@ OTHERS: dict[str, Any] = {  # a value for each setting that is another than its 
     "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "beige", "until": "80%", "seconds": 3.5,
     "clip": ("tiny", "tiny-judge::2"), "judge": "tiny", "device": "cpu", "finish": "flat", "process": "mutate", "palette": ("red", "white"),
     "canvas": "shapes", "vqgan": "a.safetensors", "place": ("apple=left",), "mask": "b.png", "symmetry": "mirror", "transparent": True,
-    "tile": True,
+    "tile": True, "share_views": True,
 }  # fmt: skip
 
 
@@ -71,8 +71,10 @@ def test_the_outputs_in_the_help_are_those_of_a_run() -> None:
 
 
 def test_the_size_in_the_help_is_the_default_one() -> None:
-    plain = make_recipe({"prompt": "apple"})
-    assert OWN["size"].__metadata__[0].show_default == f"{plain.width}x{plain.height}"
+    height, width = make_recipe({"prompt": "apple"}).resolve().shape
+    assert OWN["size"].__metadata__[0].show_default == f"{width}x{height}"
+    height, width = make_recipe({"prompt": "apple:: tart::"}).resolve().shape
+    assert OWN["size"].__metadata__[0].help.endswith(f"two things {width}x{height}")
 
 
 def test_no_two_options_share_a_flag() -> None:

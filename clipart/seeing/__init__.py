@@ -1,0 +1,37 @@
+"""What a CLIP sees in pictures that are there: `score`, `describe` and `explain`.
+
+from clipart import seeing
+
+seeing.describe("cat.png")[0].words[:3]
+seeing.score(["a.png", "b.png"], "a cat:: a hat::")
+seeing.explain("a.png", "a cat:: a hat::")[0].heat
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clipart.seeing.describing import Described, Word, describe
+    from clipart.seeing.explaining import Explained, WordLost, explain
+    from clipart.seeing.scoring import Scored, score
+
+_HOME = {
+    "Described": "describing",
+    "Explained": "explaining",
+    "Scored": "scoring",
+    "Word": "describing",
+    "WordLost": "explaining",
+    "describe": "describing",
+    "explain": "explaining",
+    "score": "scoring",
+}
+__all__ = ["Described", "Explained", "Scored", "Word", "WordLost", "describe", "explain", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name in _HOME:
+        return getattr(import_module(f"clipart.seeing.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'clipart.seeing' has no attribute {name!r}")
