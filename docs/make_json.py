@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from clipart.cli.events import EVENTS, OBJECTS, Key  # noqa: E402
+from clipart.cli.event_kinds import Key  # noqa: E402
+from clipart.cli.events import EVENTS, OBJECTS  # noqa: E402
 
 PAGE = ROOT / "docs" / "json.md"
 HEAD = """# JSON output
@@ -49,7 +50,7 @@ def _lines() -> Iterator[str]:
 def _table(keys: Iterable[Key]) -> Iterator[str]:
     yield from ["| key | type | meaning |", "|---|---|---|"]
     for key in keys:
-        kind = {"texts": "list of texts"}.get(key.type, key.type)
+        kind = {"texts": "list of texts", "rows": "list of lists of numbers"}.get(key.type, key.type)
         if key.type in OBJECTS:
             kind = f"list of [{key.type}](#object-{key.type})"
         kind += " or null" if key.or_null else ""

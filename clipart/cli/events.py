@@ -5,43 +5,10 @@ With `CLIPART_CHECK_EVENTS` set, as it is in the tests, the sink refuses an even
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-KINDS: dict[str, tuple[type, ...]] = {
-    "text": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (bool,),
-    "object": (dict,),
-    "texts": (list,),
-}
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key of an event or of an object in it.
-
-    `type` is one of KINDS (`texts` is a list of texts), or a name in OBJECTS for a list of such objects.
-    `or_null`: the value may be null. `optional`: the key may be missing.
-    """
-
-    name: str
-    type: str
-    about: str
-    or_null: bool = False
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Event:
-    """One kind of line: the value of its key `event`, which commands print it, when, and its other keys."""
-
-    name: str
-    commands: tuple[str, ...]
-    when: str
-    keys: tuple[Key, ...]
-
+from clipart.cli.event_kinds import Event, Key, check_line
 
 OBJECTS: dict[str, tuple[Key, ...]] = {
     "reading": (
@@ -270,7 +237,7 @@ EVENTS = (
             Key("match", "number", "how sure the CLIP is of it in the whole picture, 0 to 1"),
             Key("cosine", "number", "cosine of the picture and the part, -1 to 1"),
             Key("words", "word lost", "what each of its words is worth; empty for a part of one word"),
-            Key("heat", "texts", "rows of numbers from 0 to 1: where the part is found"),
+            Key("heat", "rows", "rows of numbers from 0 to 1: where the part is found"),
             Key("path", "text", "path of the overlay"),
         ),
     ),
@@ -387,37 +354,10 @@ EVENTS = (
 )
 
 
-def check(line: dict[str, Any]) -> None:
-    """Refuse a line that this table does not describe.
+def check(line: Mapping[str, Any]) -> None:
+    """Refuse a line that is in no row of `EVENTS`.
 
     Raises:
-        ValueError: an unknown event, or a key that is unknown, missing or of another type.
+        ValueError: there is no such event, or a key is missing, unknown or of another type.
     """
-    name = line.get("event")
-    event = next((each for each in EVENTS if each.name == name), None)
-    if event is None:
-        raise ValueError(f"event {name!r} is not in clipart/cli/events.py")
-    _check_keys({key: value for key, value in line.items() if key != "event"}, event.keys, event.name)
-
-
-def _check_keys(values: Any, keys: tuple[Key, ...], where: str) -> None:
-    if unknown := set(values) - {key.name for key in keys}:
-        raise ValueError(f"{where}: {', '.join(sorted(unknown))} is not in clipart/cli/events.py")
-    for key in keys:
-        if key.name in values:
-            _check_value(values[key.name], key, f"{where}.{key.name}")
-        elif not key.optional:
-            raise ValueError(f"{where}: {key.name} is missing")
-
-
-def _check_value(value: Any, key: Key, where: str) -> None:
-    if value is None and key.or_null:
-        return
-    kinds, items = KINDS.get(key.type, (list,)), value
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise ValueError(f"{where} = {value!r} is no {key.type}")
-    if key.type in OBJECTS:
-        for each in items:
-            _check_keys(each, OBJECTS[key.type], where)
-    elif key.type == "texts" and not all(isinstance(each, str) for each in items):
-        raise ValueError(f"{where} = {value!r} is no list of texts")
+    check_line(line, EVENTS, OBJECTS)

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from clipart import limits
+from clipart.critic.clip import Clip
 from clipart.critic.views import whole
 from clipart.errors import UsageError
 from clipart.models.embedded import everyday_words
@@ -44,10 +45,10 @@ def describe(
     grid: int = 1,
     most: int = 5,
 ) -> list[Described]:
-    """Return the words that fit pictures best, with their shares.
+    """Return for each picture, and then for its tiles by rows, the words that fit best.
 
-    The share of a word is its part in a softmax over all words, at the CLIP's own temperature. So it says how
-    much better this word fits than the others of the list, and not that the thing is there.
+    A share is that of a softmax over all words at the CLIP's own temperature: how much better this word fits
+    than the others of the list.
 
     Args:
         images: files, or folders with pictures or runs.
@@ -55,9 +56,6 @@ def describe(
         clip: the CLIP that looks; by default the judge of the embedded critic.
         grid: besides the whole picture, this many by this many tiles of it are described, if more than 1.
         most: how many words are returned for each.
-
-    Returns:
-        For each picture the whole of it, then its tiles by rows.
 
     Raises:
         UsageError: no pictures, no words, or something out of range.
@@ -68,17 +66,24 @@ def describe(
         raise UsageError(f"{len(chosen):,} words: give 1 to {limits.WORDS:,}.")
     if not 1 <= grid <= limits.TILES:
         raise UsageError(f"grid = {grid}: from 1 to {limits.TILES}.")
-    paths, found = pictures_in(images), []
+    paths = pictures_in(images)
     with still():
         eye = looking(clip)
         texts = eye.encode_texts(chosen)
-        for path in paths:
-            for (row, column), tile in _tiles(read(path), grid).items():
-                seen = eye.encode_images(whole(tile, eye.side).to(eye.device)).mean(dim=0, keepdim=True)
-                best = scores(eye, seen, texts)[0].topk(min(most, len(chosen)))
-                best_words = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-                found.append(Described(path, tuple(Word(chosen[i], s) for i, s in best_words), row, column))
-    return found
+        return [
+            Described(path, _best(eye, tile, chosen, texts, most), *place)
+            for path in paths
+            for place, tile in _tiles(read(path), grid).items()
+        ]
+
+
+def _best(eye: Clip, image: Tensor, words: Sequence[str], texts: Tensor, most: int) -> tuple[Word, ...]:
+    """Return the `most` of `words` that fit `image` best; `texts` are what the CLIP makes of them."""
+    seen = eye.encode_images(whole(image.to(eye.device), eye.side)).mean(dim=0, keepdim=True)
+    best = scores(eye, seen, texts)[0].topk(min(most, len(words)))
+    return tuple(
+        Word(words[i], share) for i, share in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    )
 
 
 def _tiles(image: Tensor, grid: int) -> dict[tuple[int, int], Tensor]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from clipart.cli import main
-from clipart.cli.events import EVENTS, KINDS, OBJECTS, check
+from clipart.cli.event_kinds import KINDS
+from clipart.cli.events import EVENTS, OBJECTS, check
 from clipart.cli.sink import Sink
 
 ROOT = Path(__file__).parents[2]
