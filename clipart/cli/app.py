@@ -31,6 +31,7 @@ COMMANDS = {
     "score": "say how well pictures fit a prompt",
     "describe": "say which words fit a picture",
     "explain": "show where in a picture the parts of a prompt are found",
+    "suggest": "say which words near a word come out well",
     "parse": "show how a prompt is understood",
     "presets": "list the presets, or show one as TOML",
     "doctor": "check the installation, and say what to do",

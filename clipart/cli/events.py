@@ -31,6 +31,13 @@ OBJECTS: dict[str, tuple[Key, ...]] = {
         Key("text", "text", "the word"),
         Key("share", "number", "its share, 0 to 1, in what the picture is taken for, of all words"),
     ),
+    "drawn": (
+        Key("word", "text", "the word"),
+        Key("first", "integer", "in how many pictures the judge named it first"),
+        Key("tries", "integer", "of how many"),
+        Key("match", "number", "the mean match, 0 to 1"),
+        Key("cosine", "number", "cosine of its text with that of the word asked for, -1 to 1"),
+    ),
     "word lost": (
         Key("text", "text", "a word of the part"),
         Key("lost", "number", "the cosine that goes where it is left out"),
@@ -246,6 +253,17 @@ EVENTS = (
         ("clipart explain",),
         "when the sheet is written",
         (Key("path", "text", "path of the sheet"), Key("parts", "integer", "parts that were looked for")),
+    ),
+    Event(
+        "suggested",
+        ("clipart suggest",),
+        "once",
+        (
+            Key("word", "text", "the word that was asked for"),
+            Key("measured", "object", "what is measured of it, as in `near`", or_null=True),
+            Key("near", "drawn", "words near it that are named every time, the nearest first"),
+            Key("how", "text", "the machine, models, settings and seeds of the measurement, and its date"),
+        ),
     ),
     Event(
         "plot",

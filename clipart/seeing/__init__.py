@@ -16,18 +16,32 @@ if TYPE_CHECKING:
     from clipart.seeing.describing import Described, Word, describe
     from clipart.seeing.explaining import Explained, WordLost, explain
     from clipart.seeing.scoring import Scored, score
+    from clipart.seeing.suggesting import Suggested, suggest
 
 _HOME = {
     "Described": "describing",
     "Explained": "explaining",
     "Scored": "scoring",
+    "Suggested": "suggesting",
     "Word": "describing",
     "WordLost": "explaining",
     "describe": "describing",
     "explain": "explaining",
     "score": "scoring",
+    "suggest": "suggesting",
 }
-__all__ = ["Described", "Explained", "Scored", "Word", "WordLost", "describe", "explain", "score"]
+__all__ = [
+    "Described",
+    "Explained",
+    "Scored",
+    "Suggested",
+    "Word",
+    "WordLost",
+    "describe",
+    "explain",
+    "score",
+    "suggest",
+]
 
 
 def __getattr__(name: str) -> Any:
