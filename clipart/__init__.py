@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from clipart.many.api import batch, sweep
     from clipart.many.tasks import Outcome
     from clipart.prompt import Part, Prompt, parse
-    from clipart.recipe import Recipe, Stage
+    from clipart.recipe import Recipe
     from clipart.runs import Outputs, Result, generate, resume, run
     from clipart.settings import Settings
+    from clipart.stages import Stage
 
 _HOMES = {
     "clipart.errors": ("ClipartError", "DivergedError", "ModelError", "ResourceError", "UsageError"),
@@ -34,9 +35,10 @@ _HOMES = {
     "clipart.many.api": ("batch", "sweep"),
     "clipart.many.tasks": ("Outcome",),
     "clipart.prompt": ("Part", "Prompt", "parse"),
-    "clipart.recipe": ("Recipe", "Stage"),
+    "clipart.recipe": ("Recipe",),
     "clipart.runs": ("Outputs", "Result", "generate", "resume", "run"),
     "clipart.settings": ("Settings",),
+    "clipart.stages": ("Stage",),
 }
 _NEED_TORCH = ("clipart.loop", "clipart.many.api", "clipart.many.tasks", "clipart.runs")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -17,6 +17,7 @@ from clipart.finish.chain import read_chain
 from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.palettes import read_colour, read_palette
 from clipart.process import PROCESSES
+from clipart.shown import canonical
 from clipart.tables import Table
 from clipart.target import Target, parse_target
 from clipart.text import code_point, first_forbidden, kept_name
@@ -109,6 +110,11 @@ DeviceName = Annotated[str, AfterValidator(refusing(read_device))]
 Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 PictureName = Annotated[str, BeforeValidator(_picture)]
+Shown = Annotated[
+    tuple[Annotated[str, BeforeValidator(place), AfterValidator(refusing(canonical))], ...],
+    BeforeValidator(one_or_more),
+    Field(max_length=limits.SHOWN),
+]
 SymmetryKind = Annotated[str, AfterValidator(refusing(read_symmetry))]
 CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]
 ProcessName = Annotated[str, AfterValidator(refusing(PROCESSES.check))]

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from clipart.fields import TABLES
-from clipart.recipe import Recipe, Stage
+from clipart.recipe import Recipe
+from clipart.stages import Stage
 
 LONGEST = 10_000  # characters of a value that is read as TOML
 

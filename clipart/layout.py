@@ -89,6 +89,8 @@ class Layout:
 def lay_out(prompt: Prompt, *, apart: bool, boxes: Sequence[str] = ()) -> Layout:
     """Give the parts of the greatest weight, if `apart` and at least two, places in reading order.
 
+    A part that is a picture counts everywhere, as long as there are words.
+
     Of `boxes`, as `read_box` has them, each is the place of the part that it names. Other parts are then
     looked for in all of the picture, and those that push away in every place.
 
@@ -97,8 +99,9 @@ def lay_out(prompt: Prompt, *, apart: bool, boxes: Sequence[str] = ()) -> Layout
     """
     if boxes:
         return _in_boxes(prompt, [read_box(text) for text in boxes])
-    most = max(part.weight for part in prompt.parts)
-    things = [part.weight == most for part in prompt.parts]
+    words = [part for part in prompt.parts if not part.picture] or prompt.parts
+    most = max(part.weight for part in words)
+    things = [part.weight == most and part in words for part in prompt.parts]
     if not apart or sum(things) < 2:
         return Layout((None,) * len(things))
     free = iter(range(len(things)))

@@ -60,11 +60,14 @@ class Part:
     allowed: such a part is scored and reported, and pulls at nothing. ``spans`` are in order, do not
     overlap, and neither begin nor end with a space; those of weight 1 are dropped, and two that touch
     have different weights. Weights are rounded to six decimals. Anything else raises ``PromptError``.
+    ``picture`` is empty for words; of a part that is a picture, it is the key of what is held of it
+    (``clipart.shown``), and ``text`` is the name of its file.
     """
 
     text: str
     weight: float = 1.0
     spans: tuple[Span, ...] = ()
+    picture: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", _rounded(self.weight))

@@ -33,6 +33,7 @@ from clipart.fields import (
     Precision,
     ProcessName,
     Schedule,
+    Shown,
     SymmetryKind,
     Texts,
     Until,
@@ -45,35 +46,16 @@ from clipart.finish.chain import enlargement
 from clipart.keeping import keeping
 from clipart.layout import SIDE, lay_out
 from clipart.models.registry import default
-from clipart.prompt import Prompt, parse
+from clipart.palettes import is_file
+from clipart.prompt import Prompt
 from clipart.rng import MAX_SEED
 from clipart.schema import Schema
+from clipart.shown import parts_of, read_shown
+from clipart.stages import Stage
 from clipart.values import sized
 
+SHOWN = ("image_prompt", "style")
 GROUPS = ("Prompt", "Picture", "Stopping", "Model", "Canvas", "Optimiser", "Views", "Regularisers")
-
-
-class Stage(Schema):
-    """A stretch of the run with settings of its own; whatever is not set stays as the recipe has it."""
-
-    name: str = Field(min_length=1, max_length=40, description="what the stage is called")
-    share: float = Field(gt=0, description="its part of the steps; shares are relative")
-    left: Names = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
-    process: ProcessName | None = None
-    canvas: CanvasName | None = None
-    optimizer: OptimizerKind | None = None
-    scale: float | None = None
-    lr: float | None = None
-    views: int | None = None
-    overview: float | None = None
-    detail: float | None = None
-    noise: float | None = None
-    low_pass: float | None = None
-    tv: float | None = None
-    range: float | None = None
-    saturation: float | None = None
-    ink: float | None = None
-    margin: float | None = None
 
 
 class Recipe(Schema):
@@ -94,6 +76,8 @@ class Recipe(Schema):
         "Prompt",
         "heaviest parts side by side, or as one blend",
     )
+    image_prompt: Shown = knob((), "Prompt", "picture as a part, FILE or FILE::WEIGHT (repeatable)", "FILE")
+    style: Shown = knob((), "Prompt", "picture whose look is wanted, FILE or FILE::WEIGHT", "FILE")
     place: Texts = knob(
         (), "Prompt", "box of a part: PART=left, PART=X%,Y%,W%,H% (repeatable)", max_length=16
     )
@@ -280,12 +264,12 @@ class Recipe(Schema):
     )
     left: Names = listed("settings that were left open when the run began", limits.NAMES_LEFT)
 
-    @field_validator("no")
+    @field_validator("image_prompt")
     @classmethod
-    def _prompt_reads(cls, no: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if "prompt" in info.data:
-            refusing(lambda text: parse(text, no=no))(info.data["prompt"])
-        return no
+    def _prompt_reads(cls, shown: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "prompt" in info.data and "no" in info.data:
+            refusing(lambda text: parts_of(text, info.data["no"], shown))(info.data["prompt"])
+        return shown
 
     @model_validator(mode="after")
     def _stages_are_in_range(self) -> Self:
@@ -304,8 +288,16 @@ class Recipe(Schema):
 
     @cached_property
     def parts(self) -> Prompt:
-        """`prompt` and `no` as the parts that they say."""
-        return parse(self.prompt, no=self.no)
+        """`prompt`, `no` and `image_prompt` as the parts that they say."""
+        return parts_of(self.prompt, self.no, self.image_prompt)
+
+    @property
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """The pictures of the user's that are read, by the setting that names them, as names of files."""
+        single = {name: (kept,) for name in ("init", "mask") if (kept := getattr(self, name)) is not None}
+        several = {name: tuple(read_shown(each)[0] for each in getattr(self, name)) for name in SHOWN}
+        colours = tuple(each for each in self.palette if is_file(each))
+        return {name: found for name, found in (single | several | {"palette": colours}).items() if found}
 
     @property
     def canvases(self) -> tuple[str, ...]:

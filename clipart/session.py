@@ -19,6 +19,7 @@ from clipart.canvas.mapped import MappedCanvas, mapped, read_held
 from clipart.canvas.size import at_most_small, canvas_size, whole_size
 from clipart.canvas.start import make_kept, make_start, paper_colour
 from clipart.critic.clip import Clip, load_clip
+from clipart.critic.held import read_pictures, styles_of
 from clipart.critic.judge import Judge
 from clipart.critic.objective import Objective
 from clipart.critic.views import sample_views
@@ -31,9 +32,10 @@ from clipart.memory import require_memory
 from clipart.models.needed import load_needed, needed_by
 from clipart.process import PROCESSES
 from clipart.process.base import Process, Step, branch
-from clipart.recipe import Recipe, Stage
+from clipart.recipe import Recipe
 from clipart.rng import Streams
 from clipart.shelf import once
+from clipart.stages import Stage
 from clipart.surroundings import as_needed
 
 _MUCH = 0.1  # of what is shown
@@ -73,7 +75,8 @@ class Session:
     @as_needed()
     def __init__(self, recipe: Recipe) -> None:
         self._prepare(recipe)
-        self.held = {name: each.to(self.device) for name, each in read_held(self.recipe).items()}
+        held = read_held(self.recipe) | read_pictures(self.recipe)
+        self.held = {name: each.to(self.device) for name, each in held.items()}
         self._place(0)  # before the models: a bad file fails at once
         self._load_models()
         self.process = self._begin()
@@ -130,8 +133,11 @@ class Session:
             return clips[name]
 
         critics = [(clip(spec.name), spec.weight) for spec in recipe.clip]
-        self.objective = Objective(critics, self.prompt, recipe.distance, self.layout, self.kept)
-        self.judge = Judge(clip(str(recipe.judge)), self.prompt, self.layout)
+        styles = styles_of(recipe, self.held)
+        self.objective = Objective(
+            critics, self.prompt, recipe.distance, self.layout, self.kept, self.held, styles
+        )
+        self.judge = Judge(clip(str(recipe.judge)), self.prompt, self.layout, self.held)
 
     @property
     def canvas(self) -> Canvas:

@@ -19,8 +19,9 @@ from clipart.models import registry, source
 from clipart.models.needed import LOADERS, needed_by
 from clipart.palettes import taken
 from clipart.process import PROCESSES
-from clipart.recipe import Recipe, Stage, make_recipe
+from clipart.recipe import Recipe, make_recipe
 from clipart.rng import draw_seed
+from clipart.stages import Stage
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,19 @@ def one_or_more(value: Any) -> Any:
 
 
 def _stands_alone(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike)) or hasattr(value, "kind")  # of a ModelSpec
+    # a ModelSpec has a kind
+    return isinstance(value, (str, os.PathLike)) or hasattr(value, "kind") or _is_picture(value)
+
+
+def _is_picture(value: Any) -> bool:
+    return all(hasattr(value, name) for name in ("mode", "size", "convert", "tobytes"))
 
 
 def place(value: Any) -> Any:
     """Return the path of a path object as text, and the name of a PIL image, which is kept in memory."""
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
-    if all(hasattr(value, name) for name in ("mode", "size", "convert", "tobytes")):
+    if _is_picture(value):
         return remember(value)
     return value
 

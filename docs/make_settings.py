@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from clipart.models.spec import ModelSpec
-    from clipart.recipe import Stage
+    from clipart.stages import Stage
     from clipart.target import Target
 
 

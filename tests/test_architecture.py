@@ -24,6 +24,8 @@ FLOORS = [
         "knobs",
         "fields",
         "settle",
+        "shown",
+        "stages",
         "settings",
         "keeping",
         "refusal",

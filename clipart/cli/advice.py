@@ -60,7 +60,8 @@ def strange(prompt: Prompt, clips: Sequence[str], only: str = "") -> str:
     """
     from clipart.critic.vocabulary import near_words, unknown_to_all
 
-    texts = [part.text for part in prompt.parts if part.weight > 0 and only in ("", part.text)]
+    wanted = [part for part in prompt.parts if part.weight > 0 and not part.picture]
+    texts = [part.text for part in wanted if only in ("", part.text)]
     words = unknown_to_all(clips, " ".join(texts))
     if not words:
         return ""

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from clipart.errors import UsageError
 from clipart.knobs import as_toml, knobs, read_value
 from clipart.meanings import setting_meant
-from clipart.recipe import Recipe, Stage
+from clipart.recipe import Recipe
+from clipart.stages import Stage
 
 STAGES, EXTRAS = "stages", "extras"
 OF_STAGES = [name for name in Stage.model_fields if name not in ("name", "left")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.critic.texts import encode
+from clipart.critic.views import closer
 from clipart.device import pick_dtype
 from clipart.errors import ModelError
 from clipart.models import hub
@@ -63,17 +65,30 @@ class Clip:
         features = self._model.encode_text(self._tokenizer(texts).to(self.device))
         return F.normalize(features.float(), dim=-1)
 
-    def encode_part(self, part: Part) -> Tensor:
+    def encode_part(self, part: Part, held: Mapping[str, Tensor] | None = None) -> Tensor:
         """Return the unit vector (d,) of a part of a prompt, its emphasis applied.
 
-        e = normalise(e_full + sum over spans of (w - 1) (e_full - e_without the span)).
+        e = normalise(e_full + sum over spans of (w - 1) (e_full - e_without the span)). Of a part that is a
+        picture, (1, 3, height, width) in `held`, it is the mean of the CLIP's views of it.
         """
+        if part.picture:
+            return self.encode_shown((held or {})[part.picture])
         emphases = part.emphases()
         full, *without = self.encode_texts([part.text, *(text for text, _ in emphases)])
         moved = full.clone()
         for (_, weight), other in zip(emphases, without, strict=True):
             moved += (weight - 1) * (full - other)
         return F.normalize(moved, dim=-1)
+
+    @torch.no_grad()
+    def encode_shown(self, picture: Tensor) -> Tensor:
+        """Return the unit vector (d,) of `picture` (1, 3, height, width): the mean of views of it."""
+        return F.normalize(self.encode_images(closer(picture.to(self.device), self.side)).mean(dim=0), dim=0)
+
+    @property
+    def image_tower(self) -> Any:
+        """The module that sees pictures, for those who look into it."""
+        return self._model.visual
 
 
 def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:

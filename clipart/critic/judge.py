@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -17,12 +19,15 @@ class Judge:
     """Scores the picture, each part of a prompt at its place.
 
     `match` is the probability of a part's text in a softmax, at the model's own temperature, over it and
-    the shipped everyday words, without those that mean the same as a part of this prompt.
+    the shipped everyday words, without those that mean the same as a part of this prompt. Of a part that is a
+    picture, from `held`, it says how surely that picture is meant and none of the words.
     """
 
-    def __init__(self, clip: Clip, prompt: Prompt, layout: Layout) -> None:
+    def __init__(
+        self, clip: Clip, prompt: Prompt, layout: Layout, held: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.clip, self.prompt, self.layout = clip, prompt, layout
-        self.texts = torch.stack([clip.encode_part(part) for part in prompt.parts])
+        self.texts = torch.stack([clip.encode_part(part, held) for part in prompt.parts])
         self.words = rivals(clip, prompt, self.texts)
 
     @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from clipart.critic.losses import Losses
 from clipart.critic.places import attention
 from clipart.critic.regularisers import REGULARISERS, Term, build_terms
 from clipart.critic.rivals import rivals
+from clipart.critic.style import Style, listening, make_style
 from clipart.critic.views import Views
 from clipart.layout import Layout
 from clipart.prompt import Prompt, numbered
@@ -53,11 +54,20 @@ DISTANCES: dict[str, _Distance] = {"cosine": cosine, "spherical": spherical}
 
 
 def _distance(name: str, clip: Clip, prompt: Prompt, texts: Tensor, shares: Tensor) -> _Distance:
-    """Return the distance called `name` for the parts of `prompt`, whose `texts` are (m, d)."""
+    """Return the distance called `name` for the parts of `prompt`, whose `texts` are (m, d).
+
+    A part that is a picture is told from no words, so its distance is the cosine's, if not the spherical one.
+    """
     if name != "contrast":
         return DISTANCES[name]
     others = rivals(clip, prompt, texts)
-    return lambda views, text: contrast(views, text, others, _SOFTNESS * clip.scale, shares > 0)
+    shown = torch.tensor([bool(part.picture) for part in prompt.parts], device=texts.device)
+
+    def distance(views: Tensor, text: Tensor) -> Tensor:
+        found = contrast(views, text, others, _SOFTNESS * clip.scale, shares > 0)
+        return torch.where(shown, cosine(views, text), found) if shown.any() else found
+
+    return distance
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class TextTerm:
         texts: (m, d), the unit vectors of the parts.
         shares: (m,), w / sum|w| of the parts; a negative one pushes away.
         distance: of views (n, d) to `texts`, (n, m).
+        style: the look that is wanted, if one is.
     """
 
     clip: Clip
@@ -77,13 +88,15 @@ class TextTerm:
     texts: Tensor
     shares: Tensor
     distance: _Distance
+    style: Style | None = None
 
 
 class Objective:
     """What a step descends: text terms over views, plus weighted regularisers over the image.
 
     The text loss is sum of share * mean distance over the views of a part's place, for each CLIP by its
-    weight. `kept` is a picture to keep to, (1, 3, height, width).
+    weight. `kept` is a picture to keep to, (1, 3, height, width); `held` are those of the prompt, by key, and
+    `styles` those whose look is wanted, with their weights.
     """
 
     def __init__(
@@ -93,15 +106,18 @@ class Objective:
         distance: str,
         layout: Layout,
         kept: Tensor | None = None,
+        held: Mapping[str, Tensor] | None = None,
+        styles: Sequence[tuple[Tensor, float]] = (),
     ) -> None:
         self.prompt, self.layout, self.kept = prompt, layout, kept
         total = sum(weight for _, weight in clips)
         self.terms = []
         for clip, weight in clips:
-            texts = torch.stack([clip.encode_part(part) for part in prompt.parts])
+            texts = torch.stack([clip.encode_part(part, held) for part in prompt.parts])
             shares = torch.tensor(prompt.shares(), device=clip.device)
             found = _distance(distance, clip, prompt, texts, shares)
-            self.terms.append(TextTerm(clip, weight / total, texts, shares, found))
+            style = make_style(clip, styles) if styles else None
+            self.terms.append(TextTerm(clip, weight / total, texts, shares, found, style))
         self._chunks = Chunks()
         self._built: tuple[tuple[object, ...], list[Term]] = ((), [])
 
@@ -130,18 +146,25 @@ class Objective:
         names = numbered([part.text for part in self.prompt.parts])
         found = Losses()
         for term, mine in self._looks(views, settings):
-            distances = torch.zeros_like(term.shares)
+            totals = torch.zeros_like(term.shares), torch.zeros_like(term.shares[:1])
 
             def do(
-                some: slice, term: TextTerm = term, mine: Views = mine, distances: Tensor = distances
+                some: slice,
+                term: TextTerm = term,
+                mine: Views = mine,
+                totals: tuple[Tensor, Tensor] = totals,
             ) -> None:
-                part = self._distances(term, leaf, mine, some)[0]
-                torch.autograd.backward(term.weight * (term.shares * part).sum())
-                distances += part.detach()
+                part, look = (each[0] for each in self._distances(term, leaf, mine, some))
+                torch.autograd.backward(term.weight * ((term.shares * part).sum() + look))
+                totals[0].add_(part.detach())
+                totals[1].add_(look.detach())
 
             self._chunks.each(mine, settings.chunk or self._chunk(term), do)
             own = [f"{term.clip.name}/{name}" for name in names]
+            distances, look = totals
             found.add(own, distances, term.weight, (term.shares * distances).sum())
+            if term.style is not None:
+                found.add([f"{term.clip.name}/style"], look, term.weight, look.sum())
         for regulariser in self.regularisers(leaf, settings):
             value = regulariser.loss(leaf)
             torch.autograd.backward(regulariser.weight * value)
@@ -170,8 +193,8 @@ class Objective:
                     found: Tensor = found,
                     group: Tensor = group,
                 ) -> None:
-                    distances = self._distances(term, group, mine, some)
-                    found += term.weight * (term.shares * distances).sum(dim=1).cpu()
+                    distances, looks = self._distances(term, group, mine, some)
+                    found += term.weight * ((term.shares * distances).sum(dim=1) + looks).cpu()
 
                 self._chunks.each(mine, settings.chunk or self._chunk(term), do)
             if whole:
@@ -188,14 +211,20 @@ class Objective:
         for index, term in enumerate(self.terms):
             yield term, views.share(index, count) if count > 1 else views
 
-    def _distances(self, term: TextTerm, images: Tensor, views: Views, some: slice) -> Tensor:
-        """Return the part that `some` of the views have in the mean distances, (images, parts)."""
+    def _distances(self, term: TextTerm, images: Tensor, views: Views, some: slice) -> tuple[Tensor, Tensor]:
+        """Return what `some` views have in the mean distances, (images, parts), and in the style's loss."""
         shares = attention(self.layout, views.place)[some]
         seen = [
             views[some].render(clamp_with_grad(image), term.clip.side) for image in torch.split(images, 1)
         ]
-        found = term.distance(term.clip.encode_images(torch.cat(seen)), term.texts)
-        return (shares.to(found) * found.view(len(images), -1, found.shape[1])).sum(dim=1)
+        if term.style is None:
+            seen_as, looks = term.clip.encode_images(torch.cat(seen)), torch.zeros(len(images))
+        else:
+            with listening(term.clip) as maps:
+                seen_as = term.clip.encode_images(torch.cat(seen))
+            looks = term.style.weight * term.style.loss(maps).view(len(images), -1).sum(dim=1) / len(views)
+        found = term.distance(seen_as, term.texts)
+        return (shares.to(found) * found.view(len(images), -1, found.shape[1])).sum(dim=1), looks.to(found)
 
     def _chunk(self, term: TextTerm) -> int:
         return max(1, _PIXELS_AT_ONCE // term.clip.side**2)

@@ -22,7 +22,7 @@ def rivals(clip: Clip, prompt: Prompt, texts: Tensor) -> Tensor:
     """
     words = everyday_words()
     vectors = clip.encode_texts(words)
-    said = {stem for part in prompt.parts for stem in _stems(part.text)}
+    said = {stem for part in prompt.parts if not part.picture for stem in _stems(part.text)}
     close = ((vectors @ texts.T) > _SYNONYM).any(dim=1).tolist()
     return vectors[[i for i, word in enumerate(words) if not close[i] and not said & _stems(word)]]
 

@@ -25,6 +25,7 @@ from clipart.rng import Streams
 
 _CORNERS = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 _BEYOND = 0.75  # of each side, that is seen beyond the edges of a tile
+_CLOSER = 0.7  # of a square's side
 _CELLS = 8  # of a random ground, along a side
 _NEARLY_ZERO = 1e-8  # a point at infinity stays where it is
 _ERASE_SIDES = (0.15, 0.4)  # of an erased box, as a part of the view
@@ -259,6 +260,21 @@ def whole(image: Tensor, side: int) -> Tensor:
     This is the judge's fixed, un-augmented look: one square for a square picture.
     """
     return resample(image, _squares(*image.shape[-2:]).to(image), (1.0, 1.0), side)
+
+
+def closer(image: Tensor, side: int) -> Tensor:
+    """Look at `image` (1, 3, height, width) as a whole, and closer at five places of each square of it.
+
+    The closer squares have `_CLOSER` of a side, and stand in the corners and the middle: (n, 3, side, side).
+    """
+    squares = _squares(*image.shape[-2:])
+    looks = [torch.eye(3)]
+    for x, y in ((0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1)):
+        look = torch.diag(torch.tensor([_CLOSER, _CLOSER, 1.0]))
+        look[0, 2], look[1, 2] = (1 - _CLOSER) * x, (1 - _CLOSER) * y
+        looks.append(look)
+    maps = torch.cat([squares @ look for look in looks]).to(image)
+    return resample(image, maps, (_CLOSER, 1.0), side)
 
 
 def placed(image: Tensor, side: int, layout: Layout) -> list[Tensor]:

@@ -66,8 +66,9 @@ def _require(recipe: Recipe, seen: dict[str, ClipartError | None]) -> None:
         if name in FILES:
             key = f"{name} {getattr(settled, name)}"
             _once(seen, key, partial(FILES[name], settled))
-    for option, path in (("--init", settled.picture), ("--mask", settled.mask)):
-        if path is not None:
+    for name, paths in settled.files.items():
+        option = f"--{name.replace('_', '-')}"
+        for path in paths if name != "init" or settled.picture is not None else ():
             _once(seen, f"{option} {path}", partial(_open, path, option))
 
 

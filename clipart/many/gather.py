@@ -73,8 +73,7 @@ def _require(tasks: Sequence[Task], outputs: Outputs, jobs: int, threads: int | 
         raise UsageError("Many pictures need a folder: give one.")
     if jobs > 1:
         for task in tasks:
-            given = [name for name in (task.recipe.init, task.recipe.mask) if str(name).startswith(MARK)]
-            if given:
+            if any(name.startswith(MARK) for names in task.recipe.files.values() for name in names):
                 raise UsageError(
                     f"{task.where}: a picture that is given in memory is not seen by other processes. "
                     "Save it and give its path, or take jobs=1."

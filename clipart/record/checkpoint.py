@@ -33,10 +33,10 @@ from clipart.files import size_text
 from clipart.iterates import StopReason
 from clipart.models.needed import FILES
 from clipart.models.spec import read_critic
-from clipart.recipe import Recipe, make_recipe
+from clipart.recipe import SHOWN, Recipe, make_recipe
 from clipart.record.folder import CHECKPOINTS, Folder, Place, Slot, as_slot
 from clipart.record.header import KEY, Header, require_whole, stamped
-from clipart.record.metadata import PICTURES, require_harmless, versions
+from clipart.record.metadata import require_harmless, versions
 
 if TYPE_CHECKING:
     from clipart.iterates import Iterate
@@ -326,6 +326,10 @@ def _checkpoint(
     )
 
 
+# Pictures that a run reads once, and has in its checkpoint.
+_UNREAD: dict[str, Any] = {"init": None, "mask": None, **dict.fromkeys(SHOWN, ())}
+
+
 def require_allowed(saved: Checkpoint, allowed: Mapping[str, Any]) -> None:
     """Refuse a checkpoint from elsewhere whose recipe would read a file, unless a person has `allowed` it.
 
@@ -344,7 +348,7 @@ def require_allowed(saved: Checkpoint, allowed: Mapping[str, Any]) -> None:
                 there = " ".join(sorted(has[key]))
                 raise UsageError(f"--{key} {text}: a run goes on with its own models. It has: {there}")
     if not saved.is_ours:
-        require_harmless(recipe.model_copy(update=dict.fromkeys(PICTURES)), allowed)
+        require_harmless(recipe.model_copy(update=_UNREAD), allowed)
 
 
 def _of_2(tensors: Mapping[str, Tensor], settings: Recipe) -> dict[str, Tensor]:

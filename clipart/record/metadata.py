@@ -20,16 +20,15 @@ from clipart import limits
 from clipart.errors import UsageError
 from clipart.models.needed import FILES, needed_by
 from clipart.models.spec import ModelSpec, read_critic
-from clipart.palettes import is_file
 from clipart.presets import load_recipe
-from clipart.recipe import Recipe, make_recipe
+from clipart.recipe import SHOWN, Recipe, make_recipe
 from clipart.record.folder import Folder
 from clipart.record.tags import OURS, THEIRS, XMP, read_tags
+from clipart.shown import read_shown, write_shown
 from clipart.text import allowed, kept_name, real_name
 
 FORMAT = 2
 READS = (1, 2)  # docs/formats.md says what changed
-PICTURES = ("init", "mask")  # settings that name a picture of the user's
 _NEGATIVE = "Negative prompt:"
 PACKAGES = ("clipart", "torch", "open_clip_torch", "kornia")
 # IPTC's word for what this is: https://cv.iptc.org/newscodes/digitalsourcetype/
@@ -149,11 +148,19 @@ def shared(origin: Origin) -> Origin:
     specs = {"judge": recipe.judge} | {name: getattr(recipe, name) for name in FILES}
     changes: dict[str, Any] = {name: _last_part(spec) for name, spec in specs.items() if spec is not None}
     changes["clip"] = tuple(_last_part(spec) for spec in recipe.clip)
-    for name in PICTURES:
+    for name in ("init", "mask"):
         if (picture := getattr(recipe, name)) is not None:
-            changes[name] = kept_name(Path(real_name(picture)).name)
+            changes[name] = _last_name(picture)
+    for name in SHOWN:
+        shown = [read_shown(text) for text in getattr(recipe, name)]
+        changes[name] = tuple(write_shown(_last_name(kept), weight) for kept, weight in shown)
     models = {_last_part(ModelSpec(name)).name: digest for name, digest in origin.models.items()}
     return replace(origin, recipe=recipe.model_copy(update=changes), models=models)
+
+
+def _last_name(kept: str) -> str:
+    """Return the name of a file, as a recipe keeps it, without the folders above it."""
+    return kept_name(Path(real_name(kept)).name)
 
 
 def _last_part(spec: ModelSpec) -> ModelSpec:
@@ -226,13 +233,12 @@ def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
     }
     climbed = {read_critic(str(text)).name for text in chosen.get("clip") or ()}
     files["judge"] = [name for name in files["judge"] if name not in climbed]
-    pictures = {key: [name] for key in PICTURES if (name := getattr(recipe, key)) is not None}
-    pictures |= {"palette": found} if (found := [name for name in recipe.palette if is_file(name)]) else {}
-    for key, found in (pictures | files).items():
+    for key, found in ({name: [*each] for name, each in recipe.files.items()} | files).items():
         if found and chosen.get(key) is None:
+            flag = f"--{key.replace('_', '-')}"
             raise UsageError(
                 f"The recipe reads the file {_short(found[0])} ({key}), and a recipe or a preset must not "
-                f"choose files of yours. If you want that, say so: --{key} {shlex.quote(_short(found[0]))}"
+                f"choose files of yours. If you want that, say so: {flag} {shlex.quote(_short(found[0]))}"
             )
 
 

@@ -154,7 +154,7 @@ def _run(line: Line, order: dict[str, Any]) -> Result:
     if order["do"] == "resume":
         return resume(root / order["name"], consumers=[watch], stop_now=line.stop_now)
     recipe = make_recipe(order["recipe"])
-    text = " ".join(part.text for part in recipe.parts.parts)
+    text = " ".join(part.text for part in recipe.parts.parts if not part.picture)
     words = unknown_to_all([spec.name for spec in recipe.clip], text)
     line.tell(event="unknown", words=words)
     outputs = Outputs(folder=root, checkpoint_every=EVERY, checkpoint_gap=2.0)

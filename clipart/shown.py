@@ -1,0 +1,59 @@
+"""Pictures that are shown to a critic in place of words, or as a style: how they are typed, and their parts.
+
+`FILE` or `FILE::WEIGHT`: the weight is that of a part of a prompt, and may be negative.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from clipart.errors import UsageError
+from clipart.prompt import MAX_WEIGHT, Part, Prompt, parse
+from clipart.text import kept_name, real_name
+
+KEY = "shown"  # of what is held of them, with a number
+_WEIGHED = re.compile(r"(?P<name>.*?)\s*::\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))?\s*", re.DOTALL)
+_NAME_CHARACTERS = 60  # of a file's name, as a part is called
+
+
+def read_shown(text: str) -> tuple[str, float]:
+    """Return the name of a file, as a recipe keeps it, and its weight.
+
+    Raises:
+        UsageError: there is no name, or the weight is out of range.
+    """
+    found = _WEIGHED.fullmatch(text)
+    name, weight = (found["name"], float(found["weight"] or 1)) if found else (text, 1.0)
+    if not name.strip():
+        raise UsageError(f"{text[:60]!r}: names no picture. Type FILE or FILE::WEIGHT, such as cat.png::0.5")
+    if not -MAX_WEIGHT <= weight <= MAX_WEIGHT:
+        raise UsageError(f"{text[:60]}: weights go from {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}. Type cat.png::0.5")
+    return kept_name(name), weight
+
+
+def write_shown(name: str, weight: float) -> str:
+    """Return what `read_shown` reads."""
+    return name if weight == 1 else f"{name}::{weight:g}"
+
+
+def canonical(text: str) -> str:
+    """Return it as a recipe keeps it."""
+    return write_shown(*read_shown(text))
+
+
+def parts_of(prompt: str, no: Sequence[str], shown: Sequence[str]) -> Prompt:
+    """Return the parts of a prompt, and after them one for each picture that is shown.
+
+    A prompt without words has the parts of its pictures only.
+    """
+    pictures = []
+    for number, text in enumerate(shown):
+        name, weight = read_shown(text)
+        label = " ".join(Path(real_name(name)).name[:_NAME_CHARACTERS].split()) or "picture"
+        pictures.append(Part(label.encode(errors="replace").decode(), weight, picture=f"{KEY}/{number}"))
+    if pictures and not prompt.strip() and not no:
+        return Prompt(tuple(pictures))
+    words = parse(prompt, no=no)
+    return Prompt((*words.parts, *pictures)) if pictures else words

@@ -1,0 +1,32 @@
+"""A stage of a run: a stretch of its steps with settings of its own."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from clipart import limits
+from clipart.fields import CanvasName, Names, OptimizerKind, ProcessName, listed
+from clipart.schema import Schema
+
+
+class Stage(Schema):
+    """A stretch of the run with settings of its own; whatever is not set stays as the recipe has it."""
+
+    name: str = Field(min_length=1, max_length=40, description="what the stage is called")
+    share: float = Field(gt=0, description="its part of the steps; shares are relative")
+    left: Names = listed("settings here that were left open when the run began", limits.NAMES_LEFT)
+    process: ProcessName | None = None
+    canvas: CanvasName | None = None
+    optimizer: OptimizerKind | None = None
+    scale: float | None = None
+    lr: float | None = None
+    views: int | None = None
+    overview: float | None = None
+    detail: float | None = None
+    noise: float | None = None
+    low_pass: float | None = None
+    tv: float | None = None
+    range: float | None = None
+    saturation: float | None = None
+    ink: float | None = None
+    margin: float | None = None
