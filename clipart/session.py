@@ -19,7 +19,7 @@ from clipart.canvas.mapped import MappedCanvas, mapped, read_held
 from clipart.canvas.size import at_most_small, canvas_size, whole_size
 from clipart.canvas.start import make_kept, make_start, paper_colour
 from clipart.critic.clip import Clip, load_clip
-from clipart.critic.held import read_pictures, styles_of
+from clipart.critic.held import parts_with_concepts, read_pictures, styles_of
 from clipart.critic.judge import Judge
 from clipart.critic.objective import Objective
 from clipart.critic.views import sample_views
@@ -133,11 +133,13 @@ class Session:
             return clips[name]
 
         critics = [(clip(spec.name), spec.weight) for spec in recipe.clip]
+        judge = clip(str(recipe.judge))
+        self.held |= parts_with_concepts([*(each for each, _ in critics), judge], self.prompt, self.held)
         styles = styles_of(recipe, self.held)
         self.objective = Objective(
             critics, self.prompt, recipe.distance, self.layout, self.kept, self.held, styles
         )
-        self.judge = Judge(clip(str(recipe.judge)), self.prompt, self.layout, self.held)
+        self.judge = Judge(judge, self.prompt, self.layout, self.held)
 
     @property
     def canvas(self) -> Canvas:

@@ -28,6 +28,7 @@ COMMANDS = {
     "plot": "draw the matches, losses and rates over the steps",
     "studio": "make, watch and keep pictures in the browser",
     "models": "list, fetch, check, convert and remove models",
+    "concept": "learn a name for what a few pictures show",
     "score": "say how well pictures fit a prompt",
     "describe": "say which words fit a picture",
     "explain": "show where in a picture the parts of a prompt are found",

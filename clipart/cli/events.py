@@ -214,6 +214,18 @@ EVENTS = (
         (Key("path", "text", "path of the new picture"), Key("source", "text", "path of the old one")),
     ),
     Event(
+        "concept",
+        ("clipart concept",),
+        "for each concept that is learned, listed or shown",
+        (
+            Key("name", "text", "its name, without angle brackets"),
+            Key("word", "text", "what it is near in words"),
+            Key("pictures", "integer", "from how many pictures it was learned"),
+            Key("clips", "texts", "the CLIPs that know it"),
+            Key("path", "text", "its file"),
+        ),
+    ),
+    Event(
         "scored",
         ("clipart score",),
         "for each picture, the best first",
@@ -354,9 +366,12 @@ EVENTS = (
     ),
     Event(
         "removed",
-        ("clipart models rm",),
-        "for each model",
-        (_NAME, Key("bytes", "integer", "bytes that are free again")),
+        ("clipart models rm", "clipart concept rm"),
+        "for each model or concept",
+        (
+            Key("name", "text", "the model, or the concept"),
+            Key("bytes", "integer", "bytes that are free again"),
+        ),
     ),
     Event(
         "converted",

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from clipart.critic.concepts import NAMED, key_of, load
 from clipart.critic.texts import encode
 from clipart.critic.views import closer
 from clipart.device import pick_dtype
@@ -73,12 +74,43 @@ class Clip:
         """
         if part.picture:
             return self.encode_shown((held or {})[part.picture])
+        if held and (key := key_of(self.name, part)) in held:
+            return held[key].to(self.device)
         emphases = part.emphases()
-        full, *without = self.encode_texts([part.text, *(text for text, _ in emphases)])
+        full, *without = self._with_concepts([part.text, *(text for text, _ in emphases)])
         moved = full.clone()
         for (_, weight), other in zip(emphases, without, strict=True):
             moved += (weight - 1) * (full - other)
         return F.normalize(moved, dim=-1)
+
+    def _with_concepts(self, texts: list[str]) -> Tensor:
+        """Return unit vectors (n, d) of `texts`, with what the concepts in them differ by from their words.
+
+        A text that is a concept and nothing else is its vector. Where other words stand around it, they are
+        read with its word in its place, and moved by the difference of vector and word.
+
+        Raises:
+            UsageError: there is no concept of that name, or it was not learned with this CLIP.
+        """
+        if not any(NAMED.search(text) for text in texts):
+            return self.encode_texts(texts)
+        concepts = {name: load(name) for text in texts for name in NAMED.findall(text)}
+        found = self.encode_texts([NAMED.sub(lambda m: concepts[m[1]].word, text) for text in texts])
+        words = self.encode_texts([each.word for each in concepts.values()])
+        moves = {
+            name: each.vector(self.identity, self.name).to(self.device) - word
+            for (name, each), word in zip(concepts.items(), words, strict=True)
+        }
+        rows = [
+            row + sum((moves[name] for name in NAMED.findall(text)), torch.zeros_like(row))
+            for row, text in zip(found, texts, strict=True)
+        ]
+        return F.normalize(torch.stack(rows), dim=-1)
+
+    @property
+    def identity(self) -> str:
+        """A name that no other model has: of the weights, and of how they are used."""
+        return self._source.identity()
 
     @torch.no_grad()
     def encode_shown(self, picture: Tensor) -> Tensor:

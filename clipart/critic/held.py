@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL.Image import Resampling
 from torch import Tensor
 
+from clipart.critic.clip import Clip
+from clipart.critic.concepts import NAMED, key_of
 from clipart.given import MARK, recall
 from clipart.pictures import from_pil, on_white, open_picture
+from clipart.prompt import Prompt
 from clipart.recipe import SHOWN, Recipe
 from clipart.shown import KEY, read_shown
 from clipart.text import real_name
@@ -42,3 +45,15 @@ def _read(name: str, option: str) -> Tensor:
 def styles_of(recipe: Recipe, held: Mapping[str, Tensor]) -> list[tuple[Tensor, float]]:
     """Return the pictures of `style` among what is `held`, with their weights."""
     return [(held[f"{KEYS['style']}/{k}"], read_shown(text)[1]) for k, text in enumerate(recipe.style)]
+
+
+def parts_with_concepts(
+    clips: Sequence[Clip], prompt: Prompt, held: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return what each of `clips` makes of the parts in which there is a concept, by their keys.
+
+    Raises:
+        UsageError: there is no such concept, or it was not learned with one of the CLIPs.
+    """
+    parts = [part for part in prompt.parts if not part.picture and NAMED.search(part.text)]
+    return {key_of(clip.name, part): clip.encode_part(part, held) for clip in clips for part in parts}

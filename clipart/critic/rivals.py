@@ -7,6 +7,7 @@ import re
 from torch import Tensor
 
 from clipart.critic.clip import Clip
+from clipart.critic.concepts import NAMED
 from clipart.models.embedded import everyday_words
 from clipart.prompt import Prompt
 
@@ -22,7 +23,8 @@ def rivals(clip: Clip, prompt: Prompt, texts: Tensor) -> Tensor:
     """
     words = everyday_words()
     vectors = clip.encode_texts(words)
-    said = {stem for part in prompt.parts if not part.picture for stem in _stems(part.text)}
+    texts_of = [NAMED.sub(" ", part.text) for part in prompt.parts if not part.picture]
+    said = {stem for text in texts_of for stem in _stems(text)}
     close = ((vectors @ texts.T) > _SYNONYM).any(dim=1).tolist()
     return vectors[[i for i, word in enumerate(words) if not close[i] and not said & _stems(word)]]
 

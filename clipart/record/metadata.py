@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clipart import limits
+from clipart.critic.concepts import digest, names_in
 from clipart.errors import UsageError
 from clipart.models.needed import FILES, needed_by
 from clipart.models.spec import ModelSpec, read_critic
@@ -93,6 +94,8 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
     for need in needed_by(recipe):
         path = FILES[need](recipe)
         hashes[f"{need} {path.name}"] = sha256(path)
+    for name in names_in(recipe.parts):
+        hashes[f"concept {name}"] = digest(name)
     return hashes
 
 
