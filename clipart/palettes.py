@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clipart.errors import UsageError
+from clipart.given import MARK, recall
 from clipart.pictures import on_white, open_picture
 from clipart.text import kept_name, real_name
 
@@ -69,3 +70,18 @@ def taken(palette: tuple[str, ...], count: int) -> tuple[str, ...]:
     if len(found) < _FEWEST:
         raise UsageError(f"--palette {palette[0][:60]}: the picture has one colour. Two are needed.")
     return found
+
+
+def edge_colour(name: str, option: str) -> str:
+    """Return the median colour of the outermost pixels of a picture, as #rrggbb; a recipe keeps `name` so.
+
+    Raises:
+        UsageError: it is no picture; the message names it after `option`.
+    """
+    from PIL import Image
+
+    given = recall(name) if name.startswith(MARK) else open_picture(Path(real_name(name)), option)
+    picture = on_white(given).resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    last = _SIDE - 1
+    edge = [picture.getpixel(at) for k in range(_SIDE) for at in ((k, 0), (k, last), (0, k), (last, k))]
+    return "#" + bytes(sorted(channel)[len(edge) // 2] for channel in zip(*edge, strict=True)).hex()

@@ -98,7 +98,7 @@ class Recipe(Schema):
     opacity: float = knob(
         0.3, "Picture", "part of a --transparent picture that is opaque", "0 to 1", gt=0, le=1
     )
-    paper: PaletteColour = knob("white", "Picture", "background colour at the start: a name or #rrggbb")
+    paper: PaletteColour | None = knob(None, "Picture", "colour of the paper; default white, or --style's")
     static: float = knob(0.1, "Picture", "contrast of the random static at the start", "0 to 1", ge=0, le=1)
     starts: int | None = knob(
         None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100

@@ -17,7 +17,7 @@ from clipart.keeping import pull
 from clipart.layout import SIDE, lay_out, sheet, smallest
 from clipart.models import registry, source
 from clipart.models.needed import LOADERS, needed_by
-from clipart.palettes import taken
+from clipart.palettes import edge_colour, taken
 from clipart.process import PROCESSES
 from clipart.recipe import Recipe, make_recipe
 from clipart.rng import draw_seed
@@ -45,6 +45,11 @@ def _layout(recipe: Recipe) -> str:
     if recipe.place:
         return "apart"
     return "blend" if recipe.symmetry != "none" else _traits(recipe).layout
+
+
+def _paper(recipe: Recipe) -> str:
+    """Return the colour of the edge of the style's picture, so that the price on ink is one on leaving it."""
+    return edge_colour(recipe.files["style"][0], "--style") if recipe.style else "white"
 
 
 def _width(recipe: Recipe) -> int:
@@ -120,6 +125,7 @@ OPEN: dict[str, Open] = {
     "device": Open((), _device),
     "precision": Open(("device",), _precision),
     "layout": Open(("clip", "place", "symmetry"), _layout),
+    "paper": Open(("style",), _paper),
     "width": Open((), _width),
     "height": Open((), _height),
     "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),

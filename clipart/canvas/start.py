@@ -47,7 +47,7 @@ def make_kept(recipe: Recipe, like: Tensor) -> Tensor | None:
 
 def paper_colour(recipe: Recipe) -> Tensor:
     """Return the colour of the paper, (1, 3, 1, 1) RGB in [0, 1]."""
-    return torch.tensor(ImageColor.getrgb(recipe.paper)[:3]).view(1, 3, 1, 1) / 255
+    return torch.tensor(ImageColor.getrgb(recipe.paper or "white")[:3]).view(1, 3, 1, 1) / 255
 
 
 def static(height: int, width: int, grain: float, generator: torch.Generator | None) -> Tensor:

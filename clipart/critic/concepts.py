@@ -54,7 +54,7 @@ class Concept:
             known = ", ".join(self.clips.values())
             flags = " ".join(f"--clip {name}" for name in [*self.clips.values(), clip])
             raise UsageError(
-                f"<{self.name}> was learned with {known}, and not with {clip}. Learn it again, for all of them: "
+                f"<{self.name}> was learned with {known}, and not with {clip}. Learn it for all of them: "
                 f"clipart concept learn {self.name} PICTURE... {flags}"
             )
         return self.vectors[identity]

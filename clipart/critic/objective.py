@@ -220,7 +220,7 @@ class Objective:
         if term.style is None:
             seen_as, looks = term.clip.encode_images(torch.cat(seen)), torch.zeros(len(images))
         else:
-            with listening(term.clip) as maps:
+            with listening(term.clip, torch.cat(seen)) as maps:
                 seen_as = term.clip.encode_images(torch.cat(seen))
             looks = term.style.weight * term.style.loss(maps).view(len(images), -1).sum(dim=1) / len(views)
         found = term.distance(seen_as, term.texts)

@@ -1,7 +1,8 @@
 """The look of pictures, and not their things: statistics of a critic's feature maps.
 
 A picture's style is the mean and the spread of every channel, and how channels go together (the Gram matrix
-of Gatys et al., arXiv 1508.06576, centred), in four layers of a CLIP's image tower, from edges to parts.
+of Gatys et al., arXiv 1508.06576, centred), in the colours themselves, which a network with normalised layers
+passes on only in part, and in four layers of a CLIP's image tower, from edges to parts.
 Means and spreads alone are those of adaptive instance normalisation (Huang and Belongie, arXiv 1703.06868).
 The embedded critics are adversarially trained, and the features of such networks carry a style well.
 """
@@ -21,6 +22,7 @@ from clipart.critic.views import closer
 from clipart.errors import ModelError
 
 LAYERS = 4
+COLOURS = 2.0  # what the colours themselves count against a layer
 STRENGTH = 0.5  # of a style of weight 1, against the whole of a prompt
 
 
@@ -44,6 +46,7 @@ class Style:
             ((_statistics(each) - target) / _size(target)).square().mean(dim=(1, 2))
             for each, target in zip(maps, self.targets, strict=True)
         ]
+        found[0] = COLOURS * found[0]
         return torch.stack(found).mean(dim=0)
 
 
@@ -57,17 +60,21 @@ def make_style(clip: Clip, pictures: Sequence[tuple[Tensor, float]]) -> Style:
     means: list[Tensor] = []
     with torch.no_grad():
         for picture, weight in pictures:
-            with listening(clip) as maps:
-                clip.encode_images(closer(picture.to(clip.device), clip.side))
+            views = closer(picture.to(clip.device), clip.side)
+            with listening(clip, views) as maps:
+                clip.encode_images(views)
             found = [_statistics(each).mean(dim=0) * (weight / total) for each in maps]
             means = [a + b for a, b in zip(means, found, strict=True)] if means else found
     return Style(clip, tuple(means), STRENGTH * total)
 
 
 @contextmanager
-def listening(clip: Clip) -> Iterator[list[Tensor]]:
-    """Yield a list to which every pass through the image tower adds its maps: (n, channels, positions)."""
-    heard: list[Tensor] = []
+def listening(clip: Clip, views: Tensor) -> Iterator[list[Tensor]]:
+    """Yield a list with the colours of `views` (n, 3, side, side), to which encoding them adds feature maps.
+
+    Each is (n, channels, positions).
+    """
+    heard = [_flat(views)]
 
     def hear(module: nn.Module, given: Any, out: Tensor) -> None:
         heard.append(_flat(out))
