@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clipart.iterates import Check, Iterate, Reading
     from clipart.loop import iterate
     from clipart.many.api import batch, sweep
+    from clipart.many.more import more
     from clipart.many.tasks import Outcome
     from clipart.prompt import Part, Prompt, parse
     from clipart.recipe import Recipe
@@ -33,6 +34,7 @@ _HOMES = {
     "clipart.iterates": ("Check", "Iterate", "Reading"),
     "clipart.loop": ("iterate",),
     "clipart.many.api": ("batch", "sweep"),
+    "clipart.many.more": ("more",),
     "clipart.many.tasks": ("Outcome",),
     "clipart.prompt": ("Part", "Prompt", "parse"),
     "clipart.recipe": ("Recipe",),
@@ -40,7 +42,7 @@ _HOMES = {
     "clipart.settings": ("Settings",),
     "clipart.stages": ("Stage",),
 }
-_NEED_TORCH = ("clipart.loop", "clipart.many.api", "clipart.many.tasks", "clipart.runs")
+_NEED_TORCH = ("clipart.loop", "clipart.many.api", "clipart.many.more", "clipart.many.tasks", "clipart.runs")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "batch",
     "generate",
     "iterate",
+    "more",
     "parse",
     "resume",
     "run",

@@ -300,6 +300,11 @@ class Recipe(Schema):
         return {name: found for name, found in (single | several | {"palette": colours}).items() if found}
 
     @property
+    def title(self) -> str:
+        """The prompt, or the names of the pictures that stand in its place."""
+        return self.prompt or ", ".join(part.text for part in self.parts.parts)
+
+    @property
     def canvases(self) -> tuple[str, ...]:
         """The names of all canvases that the run has, each once, its own first."""
         return tuple(dict.fromkeys([self.canvas, *(stage.canvas for stage in self.stages if stage.canvas)]))

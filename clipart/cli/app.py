@@ -18,6 +18,7 @@ COMMANDS = {
     "make": 'make a picture; the name may be left out: clipart "PROMPT"',
     "batch": "make the pictures that a file asks for",
     "sweep": "make every combination of prompts, presets, values and seeds",
+    "more": "make more pictures like one",
     "compare": "see what a change of words does",
     "resume": "continue a run that has stopped",
     "replay": "run the recipe in a picture again, with changes",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 JOBS = "pictures made at the same time, each in a process of its own"
 THREADS = "threads of each job; default: an equal part of those of torch"
 FOLDER = "folder of the runs and of their index; by default in outputs/"
-_NOT_OURS = ("output", "force", "folder")
+_NOT_OURS = ("output", "force", "folder", "explain_every")
 _INTERVAL = 0.2  # seconds between two drawings of the line
 Jobs = Annotated[int | None, option("--jobs", "-j", about=JOBS, value=1, min=1, max=limits.JOBS, metavar="N")]
 
@@ -131,7 +131,7 @@ def _short(each: Task | Outcome) -> str:
     """Return which picture it is: of a sweep its place on the axes, else its prompt and seed."""
     if each.axes:
         return each.where
-    words = each.recipe.prompt if len(each.recipe.prompt) <= 40 else f"{each.recipe.prompt[:37]}..."
+    words = each.recipe.title if len(each.recipe.title) <= 40 else f"{each.recipe.title[:37]}..."
     return f"{words}, seed {each.recipe.seed}"
 
 

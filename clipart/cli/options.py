@@ -82,6 +82,7 @@ PRESET = "preset to begin with: its name, or a TOML file"
 SET = "any setting (repeatable); a stage's: stages.NAME.KEY"
 SIZE = "width x height in pixels, or one number for both; default 256, two things 384x192"
 FILM = "film of the run: mp4 or none"
+EXPLAIN = "film where each part is found, every N steps"
 FILM_SECONDS = "length of the film in seconds"
 # Options that are no field of the recipe. The defaults shown are those of `clipart.runs.Outputs`, with which
 # tests compare them: importing it here would make the help slow.
@@ -106,6 +107,7 @@ OWN: dict[str, Any] = {
     "video_seconds": own(
         float, "--video-seconds", about=FILM_SECONDS, value=10, min=0.1, max=3600, panel="Output"
     ),
+    "explain_every": own(int, "--explain-every", about=EXPLAIN, metavar="N", min=1, panel="Output"),
     "force": Force,
     "no_metadata": NoMetadata,
     "json": Json,

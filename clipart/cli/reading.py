@@ -27,7 +27,8 @@ def read_recipe(words: list[str] | None, given: dict[str, Any]) -> Recipe:
         UsageError: saying what to type instead.
     """
     preset = preset_settings(given)
-    recipe = make_recipe(settings_over(preset, given) | {"prompt": one_prompt(words)})
+    prompt = "" if not words and given.get("image_prompt") else one_prompt(words)
+    recipe = make_recipe(settings_over(preset, given) | {"prompt": prompt})
     if preset:
         from clipart.record.metadata import require_harmless
 

@@ -50,7 +50,7 @@ class Task:
 
         So it is found again by what it is, wherever in a file it stands.
         """
-        return f"{slug(self.recipe.prompt)}-{self.recipe.seed}-{_digest(self.recipe)[:8]}"
+        return f"{slug(self.recipe.title)}-{self.recipe.seed}-{_digest(self.recipe)[:8]}"
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
 def infotext(origin: Origin) -> str:
     """Return it as AUTOMATIC1111's web UI writes it under `parameters`, so that galleries can show it."""
     recipe = origin.recipe
-    prompt = " ".join(recipe.prompt.split())
+    prompt = " ".join(recipe.title.split())
     if prompt.startswith(_NEGATIVE):  # or its reader takes it for what to avoid; CLIPs read no capitals
         prompt = prompt[0].lower() + prompt[1:]
     lines = [prompt]

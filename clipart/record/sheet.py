@@ -81,7 +81,7 @@ def _tile(run: Path) -> Tile:
         recipe = read_origin(run if run.is_dir() else path).recipe
     except ClipartError:  # of another program: nobody knows its prompt
         return Tile(path, path.stem, "")
-    return Tile(path, recipe.prompt, str(recipe.seed))
+    return Tile(path, recipe.title, str(recipe.seed))
 
 
 def arrange(tiles: Sequence[Tile], columns: int | None = None) -> Layout:

@@ -8,7 +8,7 @@ of the heat lies on the right thing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,9 +80,14 @@ def explain(image: Path | str | Tensor, prompt: str | Prompt, *, clip: str | Non
         return explained(looking(clip), picture, parsed)
 
 
-def explained(clip: Clip, image: Tensor, prompt: Prompt) -> list[Explained]:
-    """Return what `explain` does of `image` (1, 3, height, width), by a CLIP that is loaded."""
-    texts = torch.stack([clip.encode_part(part) for part in prompt.parts])
+def explained(
+    clip: Clip, image: Tensor, prompt: Prompt, held: Mapping[str, Tensor] | None = None
+) -> list[Explained]:
+    """Return what `explain` does of `image` (1, 3, height, width), by a CLIP that is loaded.
+
+    `held` are the pictures of the prompt's parts, by key.
+    """
+    texts = torch.stack([clip.encode_part(part, held) for part in prompt.parts])
     others = rivals(clip, prompt, texts)
     small = _shrunk(image.to(clip.device), clip.side)
     seen = _see(clip, [small])[0]

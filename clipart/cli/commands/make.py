@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,6 +10,7 @@ import typer
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
 from clipart.cli.habits import habits
+from clipart.cli.heats import with_heats
 from clipart.cli.options import Words, recipe_options, takes
 from clipart.cli.overwrite import mind_the_file
 from clipart.cli.reading import read_outputs, read_recipe, typed_settings
@@ -46,7 +47,10 @@ def make(context: typer.Context, words: list[str] | None, **given: Any) -> None:
     ) -> Result:
         from clipart.runs import Outputs, run
 
-        return run(settled, Outputs(**outputs), consumers, stop_now, trying)
+        def job_with(watching: Sequence[Consumer]) -> Result:
+            return run(settled, Outputs(**outputs), watching, stop_now, trying)
+
+        return with_heats(settled, given["explain_every"], consumers, job_with)
 
     drive(sink, recipe, job, lambda result: again(typed_words, result.recipe, "seed" in typed))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +10,7 @@ import typer
 
 from clipart.cli.downloads import fetch_typed
 from clipart.cli.drive import drive
+from clipart.cli.heats import with_heats
 from clipart.cli.options import recipe_options, takes
 from clipart.cli.overwrite import mind_the_file
 from clipart.cli.reading import preset_settings, read_outputs, settings_over, typed_settings
@@ -52,7 +53,11 @@ def replay(context: typer.Context, words: list[str] | None, **given: Any) -> Non
         from clipart.runs import Outputs, run
 
         warn_of_differences(sink, origin, settled)
-        return run(settled, Outputs(**outputs), consumers, stop_now, trying)
+
+        def job_with(watching: Sequence[Consumer]) -> Result:
+            return run(settled, Outputs(**outputs), watching, stop_now, trying)
+
+        return with_heats(settled, given["explain_every"], consumers, job_with)
 
     drive(sink, recipe, job, lambda result: again(invocation.typed, result.recipe, recipe.seed is not None))
 
