@@ -52,20 +52,24 @@ def describe(
 
     Args:
         images: files, or folders with pictures or runs.
-        words: what to choose from; by default about 1,400 everyday words.
+        words: what to choose from, not one text; by default about 1,400 everyday words.
         clip: the CLIP that looks; by default the judge of the embedded critic.
         grid: besides the whole picture, this many by this many tiles of it are described, if more than 1.
-        most: how many words are returned for each.
+        most: how many words are returned for each, 1 or more.
 
     Raises:
         UsageError: no pictures, no words, or something out of range.
         ModelError: the CLIP is not on this machine.
     """
+    if isinstance(words, str):
+        raise UsageError(f"words = {words[:60]!r}: give a list, such as ['cat', 'dog'].")
     chosen = list(dict.fromkeys(everyday_words() if words is None else words))
     if not 1 <= len(chosen) <= limits.WORDS:
         raise UsageError(f"{len(chosen):,} words: give 1 to {limits.WORDS:,}.")
     if not 1 <= grid <= limits.TILES:
         raise UsageError(f"grid = {grid}: from 1 to {limits.TILES}.")
+    if most < 1:
+        raise UsageError(f"most = {most}: from 1.")
     paths = pictures_in(images)
     with still():
         eye = looking(clip)
