@@ -47,7 +47,7 @@ from clipart.keeping import keeping
 from clipart.layout import SIDE, lay_out
 from clipart.models.registry import default
 from clipart.palettes import is_file
-from clipart.prompt import Prompt
+from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
 from clipart.schema import Schema
 from clipart.shown import parts_of, read_shown
@@ -264,12 +264,12 @@ class Recipe(Schema):
     )
     left: Names = listed("settings that were left open when the run began", limits.NAMES_LEFT)
 
-    @field_validator("image_prompt")
+    @field_validator("no")
     @classmethod
-    def _prompt_reads(cls, shown: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if "prompt" in info.data and "no" in info.data:
-            refusing(lambda text: parts_of(text, info.data["no"], shown))(info.data["prompt"])
-        return shown
+    def _prompt_reads(cls, no: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("prompt", "").strip() or no:  # without either, a picture may stand in their place
+            refusing(lambda text: parse(text, no=no))(info.data.get("prompt", ""))
+        return no
 
     @model_validator(mode="after")
     def _stages_are_in_range(self) -> Self:

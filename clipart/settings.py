@@ -20,6 +20,8 @@ class Settings(TypedDict, total=False):
     size: int | str | tuple[int, int]
     no: str | Sequence[str]
     layout: Literal["auto", "apart", "blend"]
+    image_prompt: str | PathLike[str] | Image | Sequence[str | PathLike[str] | Image]
+    style: str | PathLike[str] | Image | Sequence[str | PathLike[str] | Image]
     place: str | Sequence[str]
     width: int | None
     height: int | None
@@ -29,7 +31,7 @@ class Settings(TypedDict, total=False):
     mask: str | PathLike[str] | Image | None
     transparent: bool
     opacity: float
-    paper: str
+    paper: str | None
     static: float
     starts: int | None
     grain: float

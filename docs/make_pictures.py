@@ -1,6 +1,6 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
-python docs/make_pictures.py [NAME ...]      # fruit, presets, looks, singles, canvases, around, guide; all if none is named
+python docs/make_pictures.py [NAME ...]      # fruit, presets, looks, singles, canvases, around, guide, seeing; all if none is named
 python docs/make_pictures.py thumbnails [PRESET ...]   # the pictures of the presets in the studio
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 import clipart
-from clipart.pictures import to_pil
+from clipart.pictures import from_pil, to_pil
 from clipart.presets import preset_names
 from clipart.record.files import save_png
+from clipart.seeing import explain
+from clipart.seeing.overlay import overlay
 
 PICTURES = Path(__file__).parent / "pictures"
 THUMBNAILS = Path(__file__).parents[1] / "clipart" / "studio" / "static" / "presets"
@@ -63,7 +65,8 @@ def sheet(cells: dict[str, Image.Image], columns: int) -> Image.Image:
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(15)
     for i, (label, picture) in enumerate(cells.items()):
         x, y = MARGIN + i % columns * width, MARGIN + i // columns * height
-        page.paste(picture.resize((CELL, CELL), Image.Resampling.LANCZOS), (x, y))
+        small = ImageOps.contain(picture, (CELL, CELL), Image.Resampling.LANCZOS)
+        page.paste(small, (x + (CELL - small.width) // 2, y + (CELL - small.height) // 2))
         pen.text((x + CELL / 2, y + CELL + LABEL / 2), label, fill="#333", font=font, anchor="mm")
     return page
 
@@ -167,7 +170,32 @@ def checks() -> Image.Image:
     return page
 
 
+STYLES = ("blueprint", "woodcut", "watercolour", "stained-glass")
+
+
+def seeing() -> Image.Image:
+    """What docs/seeing.md shows: where two parts are found, and things in the style of other pictures."""
+    short = {"seed": 1, "steps": 200}
+    pair = draw("a horse:: a rainbow::", **short)
+    image = from_pil(pair)[None]
+    cells = {"a horse:: a rainbow::": pair}
+    for each in explain(image, "a horse:: a rainbow::"):
+        cells[f"where {each.text} is found"] = to_pil(overlay(image, each.heat))
+    cells["a crown, --image-prompt horse.png"] = draw(
+        "a crown", image_prompt=draw("a horse", **short), **short
+    )
+    styles = {f"--style {name}.png": draw("a fish", preset=name, **short) for name in STYLES}
+    cells |= styles
+    for thing in ("a house", "a tree"):
+        cells |= {
+            f"{thing}, {name}": draw(thing, style=style, **short)
+            for name, style in zip(STYLES, styles.values(), strict=True)
+        }
+    return sheet(cells, 4)
+
+
 SHEETS = {
+    "seeing": seeing,
     "presets": presets,
     "looks": looks,
     "singles": singles,

@@ -18,15 +18,15 @@ TOUR = Path(__file__).parents[1] / "examples" / "tour.ipynb"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
     outputs = clipart.Outputs(folder=tmp_path_factory.mktemp("runs"))
-    return clipart.generate("<b>apple</b>", seed=1, size=32, steps=8, starts=1, views=2, outputs=outputs)
+    return clipart.generate("<B>apple</B>", seed=1, size=32, steps=8, starts=1, views=2, outputs=outputs)
 
 
 def test_a_result_shows_picture_film_matches_and_command(made: Any) -> None:
     html = made._repr_html_()
     assert 'src="data:image/png;base64,' in html
     assert 'src="data:video/mp4;base64,' in html
-    assert "&lt;b&gt;apple&lt;/b&gt;" in html
-    assert "<b>apple" not in html
+    assert "&lt;B&gt;apple&lt;/B&gt;" in html
+    assert "<B>apple" not in html
     assert f"clipart replay {made.folder}" in html
     HTMLParser().feed(html)
 

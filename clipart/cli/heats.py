@@ -34,7 +34,7 @@ def with_heats(
 
     heats = Heats(recipe, every)
     result = run([*consumers, heats])
-    path = heats.write(_beside(result.paths))
+    path = heats.save(_beside(result.paths))
     return replace(result, paths=result.paths | {"explained": path})
 
 

@@ -1,10 +1,12 @@
-"""What a CLIP sees in pictures that are there: `score`, `describe` and `explain`.
+"""What a CLIP sees in pictures: `score`, `describe`, `explain`, `suggest`, and `learn` for concepts.
 
-from clipart import seeing
+    from clipart import seeing
 
-seeing.describe("cat.png")[0].words[:3]
-seeing.score(["a.png", "b.png"], "a cat:: a hat::")
-seeing.explain("a.png", "a cat:: a hat::")[0].heat
+    seeing.describe("cat.png")[0].words[:3]
+    seeing.score(["a.png", "b.png"], "a cat:: a hat::")
+    seeing.explain("a.png", "a cat:: a hat::")[0].heat
+
+Nothing is loaded before it is asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clipart.seeing.describing import Described, Word, describe
     from clipart.seeing.explaining import Explained, WordLost, explain
+    from clipart.seeing.learning import learn
     from clipart.seeing.scoring import Scored, score
     from clipart.seeing.suggesting import Suggested, suggest
 
@@ -27,6 +30,7 @@ _HOME = {
     "WordLost": "explaining",
     "describe": "describing",
     "explain": "explaining",
+    "learn": "learning",
     "score": "scoring",
     "suggest": "suggesting",
 }
@@ -39,6 +43,7 @@ __all__ = [
     "WordLost",
     "describe",
     "explain",
+    "learn",
     "score",
     "suggest",
 ]

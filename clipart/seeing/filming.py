@@ -65,7 +65,7 @@ class Heats:
         looks = [plain, *(overlay(plain[None], each.heat) for each in found)]
         self.frames.append(np.asarray(to_pil(_row(looks))))
 
-    def write(self, path: Path) -> Path:
+    def save(self, path: Path) -> Path:
         """Write the film to `path`, an MP4, and return it: the picture, and beside it each part.
 
         Raises:

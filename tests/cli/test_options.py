@@ -22,7 +22,7 @@ OTHERS: dict[str, Any] = {  # a value for each setting that is another than its 
     "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "beige", "until": "80%", "seconds": 3.5,
     "clip": ("tiny", "tiny-judge::2"), "judge": "tiny", "device": "cpu", "finish": "flat", "process": "mutate", "palette": ("red", "white"),
     "canvas": "shapes", "vqgan": "a.safetensors", "place": ("apple=left",), "mask": "b.png", "symmetry": "mirror", "transparent": True,
-    "tile": True, "share_views": True,
+    "tile": True, "share_views": True, "image_prompt": ("a.png", "b.png::-0.5"), "style": ("a.png",),
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_every_setting_is_an_option(name: str, fake: FakeRun) -> None:
     if (knobs()[name].json_schema_extra or {}).get("joined"):  # type: ignore[union-attr]
         values = (",".join(map(str, values)),)
     typed = [flag] if value is True else [word for each in values for word in (flag, str(each))]
-    needed = {"init": "a.png"} if name == "mask" else {}
+    needed = {"mask": {"init": "a.png"}, "style": {"paper": "white"}}.get(name, {})
     more = [word for each in needed.items() for word in (f"--{each[0]}", each[1])]
     assert main(["apple::9", *typed, *more]) == 0
     assert getattr(fake.recipe, name) == getattr(

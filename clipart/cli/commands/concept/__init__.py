@@ -35,7 +35,7 @@ def concept(
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
-    """Learn a name for what a few pictures show, and use it in prompts: clipart "<my-cat>:: on the moon::"
+    """Learn a name for what a few pictures show, and use it in prompts: clipart "<tom>:: moon::"
 
     learn NAME IMAGE... learns it from three to five pictures. list, show NAME and rm NAME do what they say. A
     concept is known to the CLIPs that it was learned with.
@@ -47,5 +47,5 @@ def concept(
         raise UsageError(f"clipart concept {action}: type one of {', '.join(ACTIONS)}.{hint}")
     if not names and action != "list":
         more = " PICTURE..." if action == "learn" else ""
-        raise UsageError(f"clipart concept {action}: type a name: clipart concept {action} my-cat{more}")
+        raise UsageError(f"clipart concept {action}: type a name: clipart concept {action} tom{more}")
     import_module(f"{__name__}.{action}").act(sink, names or [], init=init, clip=clip or (), force=force)
