@@ -45,7 +45,8 @@ class Explained:
 
     `heat` is (rows, columns) in [0, 1], highest where most of the match comes from. The highest is 1 if some
     square is taken for the part with `CLEAR` or more, and as much lower as it is less sure; it is 0 where
-    there is nothing. `words` is empty for a part of one word. `cosine` and `match` are those of the whole picture.
+    there is nothing. `words` is empty for a part of one word. `cosine` and `match` are those of the whole
+    picture.
     """
 
     text: str

@@ -37,8 +37,8 @@ class Drawn:
 class Suggested:
     """A word that was asked for, what is measured of it (None: nothing), and reliable words near it.
 
-    `near` has the cosine of each word's text with the one asked for, -1 to 1, the nearest first: the mean of what
-    critic and judge say.
+    `near` has the cosine of each word's text with the one asked for, -1 to 1, the nearest first: the mean of
+    what critic and judge say.
     """
 
     word: str

@@ -42,7 +42,8 @@ def explain(
     """Show where in a picture each part of a prompt is found, and which of its words matter.
 
     A place is hot where the picture loses the part when the place is covered, and where it is taken for the
-    part when it is looked at by itself. Of a part that is not there, all is pale. A sheet is written, and beside it an overlay of each part.
+    part when it is looked at by itself. Of a part that is not there, all is pale. A sheet is written, and
+    beside it an overlay of each part.
     """
     from clipart.prompt import parse
 
