@@ -31,6 +31,7 @@ from clipart.text import allowed, kept_name, real_name
 FORMAT = 2
 READS = (1, 2)  # docs/formats.md says what changed
 _NEGATIVE = "Negative prompt:"
+_CONCEPT = "concept "  # before the name of a concept, among the models
 PACKAGES = ("clipart", "torch", "open_clip_torch", "kornia")
 # IPTC's word for what this is: https://cv.iptc.org/newscodes/digitalsourcetype/
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -77,11 +78,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def model_hashes(recipe: Recipe) -> dict[str, str]:
-    """Return the SHA-256 of the weights of every model that `recipe` names.
+def model_hashes(recipe: Recipe, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the SHA-256 of the weights of every model, and of the file of every concept, of `recipe`.
+
+    `known` are those of a run that goes on: its concepts are in its checkpoint, and are not read again.
 
     Raises:
-        ModelError: one is not on this machine.
+        ModelError: a model is not on this machine.
+        UsageError: a concept is not.
     """
     from clipart.files import sha256
     from clipart.models.source import find_source
@@ -95,7 +99,8 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
         path = FILES[need](recipe)
         hashes[f"{need} {path.name}"] = sha256(path)
     for name in names_in(recipe.parts):
-        hashes[f"concept {name}"] = digest(name)
+        key = f"{_CONCEPT}{name}"
+        hashes[key] = (known or {}).get(key) or digest(name)
     return hashes
 
 
@@ -255,10 +260,17 @@ def differences(origin: Origin, models: Mapping[str, str]) -> list[str]:
         if name in here and here[name] != version
     ]
     return found + [
-        f"the weights of {name} are others than they were"
+        _is_other(name)
         for name, digest in origin.models.items()
         if name in current and current[name] != digest
     ]
+
+
+def _is_other(name: str) -> str:
+    """Say that a model or a concept is not what it was."""
+    if name.startswith(_CONCEPT):
+        return f"the concept <{name.removeprefix(_CONCEPT)}> is another than it was"
+    return f"the weights of {name} are others than they were"
 
 
 def _no_constant(name: str) -> None:
