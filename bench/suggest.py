@@ -4,7 +4,8 @@
     python bench/suggest.py --check 50                                     (draws words of the table with another seed)
 
 Each word is drawn at the settings below, once for each seed; a picture that is there is not made again, so that the
-same command goes on where it was cut short. Counted is whether the judge puts the word before all everyday words that
+same command goes on where it was cut short. A word that fails with one seed is not drawn with the next. Counted is
+whether the judge puts the word before all everyday words that
 say something else (`clipart.critic.rivals`), and its match. The table is `clipart/models/drawn.txt`: a line a word, with
 the seeds for which it was first, and the mean match in percent. Words come in this order: first those that the held-out
 emoji family has a picture of (`python -m training.build_data`), since these are things that can be drawn.
@@ -105,6 +106,8 @@ def main() -> int:
         words = in_order()[: args.words]
         for seed in args.seeds:
             for number, word in enumerate(words, 1):
+                if not all(right for right, _ in found.get(word, [])):
+                    continue
                 found.setdefault(word, []).append(judged(word, seed, args.out))
                 right, match = found[word][-1]
                 print(

@@ -176,14 +176,12 @@ STYLES = ("blueprint", "woodcut", "watercolour", "stained-glass")
 def seeing() -> Image.Image:
     """What docs/seeing.md shows: where two parts are found, and things in the style of other pictures."""
     short = {"seed": 1, "steps": 200}
-    pair = draw("a horse:: a rainbow::", **short)
+    pair = draw("sun:: mushroom::", **short)
     image = from_pil(pair)[None]
-    cells = {"a horse:: a rainbow::": pair}
-    for each in explain(image, "a horse:: a rainbow::"):
+    cells = {"sun:: mushroom::": pair}
+    for each in explain(image, "sun:: mushroom::"):
         cells[f"where {each.text} is found"] = to_pil(overlay(image, each.heat))
-    cells["a crown, --image-prompt horse.png"] = draw(
-        "a crown", image_prompt=draw("a horse", **short), **short
-    )
+    cells[""] = Image.new("RGB", (CELL, CELL), "white")
     styles = {f"--style {name}.png": draw("a fish", preset=name, **short) for name in STYLES}
     cells |= styles
     for thing in ("a house", "a tree"):

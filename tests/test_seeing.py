@@ -70,7 +70,13 @@ def test_tiles_are_described_by_rows(drawn: dict[str, Path], tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("given", "says"),
-    [({"words": []}, "0 words"), ({"grid": 0}, "grid = 0"), ({"grid": 99}, "from 1 to 32")],
+    [
+        ({"words": []}, "0 words"),
+        ({"words": "cat"}, "give a list"),
+        ({"grid": 0}, "grid = 0"),
+        ({"grid": 99}, "from 1 to 32"),
+        ({"most": 0}, "most = 0"),
+    ],
 )
 def test_what_is_out_of_range_is_said(drawn: dict[str, Path], given: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
@@ -104,8 +110,17 @@ def test_the_word_that_matters_is_the_one_that_is_missed(drawn: dict[str, Path])
 
 def test_nothing_is_hot_where_nothing_is() -> None:
     (found,) = seeing.explain(torch.ones(1, 3, 64, 64), "mushroom")
-    assert in_words(found) == "nowhere"
+    assert in_words(found) == "not found"
     assert set("".join(blocks(found.heat))) == {" "}
+
+
+def test_a_part_that_is_not_there_is_pale(drawn: dict[str, Path]) -> None:
+    there, absent = seeing.explain(drawn["sun"], "sun:: mushroom::")
+    assert float(there.heat.max()) == 1
+    assert in_words(there).startswith("found ")
+    assert float(absent.heat.max()) < 0.25
+    assert "hardly found" in in_words(absent) or in_words(absent) == "not found"
+    assert "█" not in "".join(blocks(absent.heat))
 
 
 def test_an_overlay_is_red_where_it_is_hot() -> None:

@@ -52,20 +52,20 @@ def describe(
 
     Args:
         images: files, or folders with pictures or runs.
-        words: what to choose from; by default about 1,400 everyday words.
+        words: what to choose from, not one text; by default about 1,400 everyday words.
         clip: the CLIP that looks; by default the judge of the embedded critic.
         grid: besides the whole picture, this many by this many tiles of it are described, if more than 1.
-        most: how many words are returned for each.
+        most: how many words are returned for each, 1 or more.
 
     Raises:
         UsageError: no pictures, no words, or something out of range.
         ModelError: the CLIP is not on this machine.
     """
-    chosen = list(dict.fromkeys(everyday_words() if words is None else words))
-    if not 1 <= len(chosen) <= limits.WORDS:
-        raise UsageError(f"{len(chosen):,} words: give 1 to {limits.WORDS:,}.")
+    chosen = list(dict.fromkeys(everyday_words() if words is None else _listed(words)))
     if not 1 <= grid <= limits.TILES:
         raise UsageError(f"grid = {grid}: from 1 to {limits.TILES}.")
+    if most < 1:
+        raise UsageError(f"most = {most}: from 1.")
     paths = pictures_in(images)
     with still():
         eye = looking(clip)
@@ -75,6 +75,14 @@ def describe(
             for path in paths
             for place, tile in _tiles(read(path), grid).items()
         ]
+
+
+def _listed(words: Sequence[str]) -> Sequence[str]:
+    if isinstance(words, str):
+        raise UsageError(f"words = {words[:60]!r}: give a list, such as ['cat', 'dog'].")
+    if not 1 <= len(words) <= limits.WORDS:
+        raise UsageError(f"{len(words):,} words: give 1 to {limits.WORDS:,}.")
+    return words
 
 
 def _best(eye: Clip, image: Tensor, words: Sequence[str], texts: Tensor, most: int) -> tuple[Word, ...]:

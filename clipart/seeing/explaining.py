@@ -2,8 +2,8 @@
 
 The heat of a place is the product of two answers. One is how much the picture loses of the part's cosine when
 the place is covered (occlusion, after Zeiler and Fergus, arXiv 1311.2901). The other is how surely squares
-around the place are taken for the part when each is looked at by itself. `bench/explain.py` measures how much
-of the heat lies on the right thing.
+around the place are taken for the part when each is looked at by itself. Of a part that no square is taken
+for, all heat is faint. `bench/explain.py` measures how much of the heat lies on the right thing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ CELLS = 32  # of a heat map along the short side of the picture
 # How many places along a side, and how large they are, as a part of the short side.
 COVERED = ((12, 0.25), (8, 0.4))
 LOOKED_AT = ((8, 0.35), (8, 0.5), (8, 0.7))
+CLEAR = 0.2  # how surely the best square is the part, 0 to 1, from which on the heat is at its full
 SOFTNESS = 0.5  # of the CLIP's own scale, for how sure a square is: at all of it, few squares are anything
 _AT_ONCE = 64  # views of 80 pixels; larger ones are fewer
 
@@ -42,8 +43,10 @@ class WordLost:
 class Explained:
     """What is known of one part of a prompt in a picture.
 
-    `heat` is (rows, columns) in [0, 1], 1 where most of the match comes from, all 0 where there is none;
-    `words` is empty for a part of one word. `cosine` and `match` are those of the whole picture.
+    `heat` is (rows, columns) in [0, 1], highest where most of the match comes from. The highest is 1 if some
+    square is taken for the part with `CLEAR` or more, and as much lower as it is less sure; it is 0 where
+    there is nothing. `words` is empty for a part of one word. `cosine` and `match` are those of the whole
+    picture.
     """
 
     text: str
@@ -93,10 +96,12 @@ def explained(
     seen = _see(clip, [small])[0]
     cosines = texts @ seen
     match = _surely(clip, seen[None], texts, others, 1.0)[0]
-    heat = _missed(clip, small, texts, cosines) * _found(clip, small, texts, others)
+    found, surest = _found(clip, small, texts, others)
+    heat = _missed(clip, small, texts, cosines) * found
     for _ in range(2):  # the edges of the squares are no edges in the picture
         heat = F.avg_pool2d(heat, 3, stride=1, padding=1, count_include_pad=False)
     heat = heat / heat.amax(dim=(1, 2), keepdim=True).clamp(min=1e-9)
+    heat = heat * (torch.maximum(surest, match.cpu()) / CLEAR).clamp(max=1).view(-1, 1, 1)
     return [
         Explained(
             part.text,
@@ -171,12 +176,13 @@ def _missed(clip: Clip, image: Tensor, texts: Tensor, cosines: Tensor) -> Tensor
     return painted.total
 
 
-def _found(clip: Clip, image: Tensor, texts: Tensor, others: Tensor) -> Tensor:
+def _found(clip: Clip, image: Tensor, texts: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     """Return how surely squares around a place are the parts, each looked at by itself.
 
-    (parts, rows, columns)
+    (parts, rows, columns), and how surely the best square is each part, in the unit of a match: (parts,)
     """
     height, width = image.shape[-2:]
+    surest = torch.zeros(len(texts))
     painted = _Painted(len(texts), height, width)
     for count, size in LOOKED_AT:
         boxes = list(_boxes(count, size, height, width))
@@ -187,9 +193,11 @@ def _found(clip: Clip, image: Tensor, texts: Tensor, others: Tensor) -> Tensor:
                 maps[index, 0, 0], maps[index, 1, 1], maps[index, 2, 2] = right - left, bottom - top, 1
                 maps[index, 0, 2], maps[index, 1, 2] = left + right - 1, top + bottom - 1
             views = resample(image, maps.to(image), (size, size), clip.side)
-            painted.add(group, _surely(clip, clip.encode_images(views), texts, others, SOFTNESS).cpu())
+            seen = clip.encode_images(views)
+            painted.add(group, _surely(clip, seen, texts, others, SOFTNESS).cpu())
+            surest = torch.maximum(surest, _surely(clip, seen, texts, others, 1.0).amax(dim=0).cpu())
         painted.next()
-    return painted.total
+    return painted.total, surest
 
 
 def _slices(box: tuple[float, float, float, float], rows: int, columns: int) -> tuple[slice, slice]:

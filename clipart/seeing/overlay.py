@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipart.record.files import slug
 from clipart.record.sheet import Tile, arrange, save_sheet
-from clipart.record.writers import save_picture
+from clipart.record.writers import require_picture, save_picture
 from clipart.seeing.looking import read
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HOT = (0.93, 0.25, 0.05)
 LEAST_SIDE = 256  # pixels; a smaller picture is enlarged, so that the heat can be seen
 BLOCKS = " ░▒▓█"
+FAINT = 0.25  # heat that is nowhere higher is called hardly found
 ROWS = 8  # of blocks; a cell of a terminal is about twice as high as wide
 PLACES = (
     ("top left", "top", "top right"),
@@ -44,23 +45,30 @@ def overlay(image: Tensor, heat: Tensor) -> Tensor:
 
 
 def blocks(heat: Tensor) -> list[str]:
-    """Return `heat` (rows, columns) as lines of `BLOCKS`, the darker the hotter."""
+    """Return `heat` (rows, columns) in [0, 1] as lines of `BLOCKS`, the darker the hotter."""
     rows, columns = heat.shape
     size = (ROWS, max(1, round(2 * ROWS * columns / rows)))
     small = F.adaptive_avg_pool2d(heat[None, None], size)[0, 0]
-    steps = (small / small.max().clamp(min=1e-9) * (len(BLOCKS) - 1)).round().int().tolist()
+    small = small * heat.max() / small.max().clamp(min=1e-9)
+    steps = (small * (len(BLOCKS) - 1)).round().int().tolist()
     return ["".join(BLOCKS[step] for step in line) for line in steps]
 
 
 def in_words(found: Explained, most: int = 2) -> str:
-    """Return where most of the heat is, in words: "left 45 %, bottom left 20 %"; of nine places."""
+    """Return where most of the heat is, in words, of nine places: "found left 45%, bottom left 20%".
+
+    Heat that is faint everywhere is "hardly found, most at left 45%", and none "not found".
+    """
     shares = []
     for row, names in enumerate(PLACES):
         for column, name in enumerate(names):
             box = (row / 3, column / 3, (row + 1) / 3, (column + 1) / 3)
             shares.append((found.share(*box), name))
     shares.sort(reverse=True)
-    return ", ".join(f"{name} {share:.0%}" for share, name in shares[:most] if share > 0) or "nowhere"
+    places = ", ".join(f"{name} {share:.0%}" for share, name in shares[:most] if share > 0)
+    if not places:
+        return "not found"
+    return f"hardly found, most at {places}" if float(found.heat.max()) < FAINT else f"found {places}"
 
 
 def save_explained(source: Path, found: Sequence[Explained], path: Path, overlays: Sequence[Path]) -> bool:
@@ -69,8 +77,9 @@ def save_explained(source: Path, found: Sequence[Explained], path: Path, overlay
     Returns False if a caption has letters that are in no font here.
 
     Raises:
-        UsageError, ResourceError: a file cannot be written.
+        UsageError, ResourceError: a file cannot be written; of a sheet of a wrong format, nothing is.
     """
+    require_picture(path)
     image, tiles = read(source), [Tile(source, source.name, "")]
     for each, at in zip(found, overlays, strict=True):
         save_picture(overlay(image, each.heat), at)

@@ -83,6 +83,8 @@ def test_explain_writes_a_sheet_and_overlays(
         (["describe", "sun.png", "--clip", "tyni"], "tyni"),
         (["explain", "sun.png", "sun::0"], "0"),
         (["explain", "sun.png", ""], "prompt"),
+        (["explain", "sun.png", "sun", "-o", "sheet.txt"], "sheet.txt"),
+        (["explain", "sun.png", "sun", "-o", "no/sheet.png"], "no"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -42,7 +42,8 @@ def explain(
     """Show where in a picture each part of a prompt is found, and which of its words matter.
 
     A place is hot where the picture loses the part when the place is covered, and where it is taken for the
-    part when it is looked at by itself. A sheet is written, and beside it an overlay of each part.
+    part when it is looked at by itself. Of a part that is not there, all is pale. A sheet is written, and
+    beside it an overlay of each part.
     """
     from clipart.prompt import parse
 
@@ -74,7 +75,7 @@ def _say(sink: Sink, part: Explained, overlay: Path) -> None:
     heat = [[round(value, 3) for value in row] for row in part.heat.tolist()]
     plain = {"text": part.text, "match": part.match, "cosine": part.cosine, "words": words, "heat": heat}
     sink.event("explained part", path=overlay, **plain)
-    sink.show("", f"{part.text}: match {percent(part.match)}, found {in_words(part)}")
+    sink.show("", f"{part.text}: match {percent(part.match)}, {in_words(part)}")
     sink.show(*(Text(f"  {line}", "red") for line in blocks(part.heat)))
     for word in sorted(part.words, key=lambda each: -each.lost):
         if word.lost > TOLD:

@@ -47,7 +47,7 @@ def suggest(
     if hint := strange(parse(found.word), [default("clip")]):
         sink.note(hint)
     width = max((len(drawn.word) for drawn, _ in found.near), default=0)
-    sink.show("", "Near it, and named every time:")
+    sink.show("", "Near it, and named every time:" if found.near else "No word near it was named every time.")
     sink.show(*(f"  {drawn.word.ljust(width)}  match {percent(drawn.match)}" for drawn, _ in found.near))
     sink.show("", f"Measured with {how()}.")
 
