@@ -241,12 +241,15 @@ def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
     }
     climbed = {read_critic(str(text)).name for text in chosen.get("clip") or ()}
     files["judge"] = [name for name in files["judge"] if name not in climbed]
-    for key, found in ({name: [*each] for name, each in recipe.files.items()} | files).items():
+    read = {name: [*each] for name, each in recipe.files.items()} | files
+    shown = {name: [*getattr(recipe, name)] for name in SHOWN}  # with their weights
+    for key, found in (read | shown).items():
         if found and chosen.get(key) is None:
             flag = f"--{key.replace('_', '-')}"
+            typed = " ".join(f"{flag} {shlex.quote(_short(each))}" for each in found)
             raise UsageError(
-                f"The recipe reads the file {_short(found[0])} ({key}), and a recipe or a preset must not "
-                f"choose files of yours. If you want that, say so: {flag} {shlex.quote(_short(found[0]))}"
+                f"The recipe reads the file {_short(read[key][0])} ({key}), and a recipe "
+                f"or a preset must not choose files of yours. If you want that, say so: {typed}"
             )
 
 
