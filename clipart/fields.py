@@ -17,7 +17,7 @@ from clipart.finish.chain import read_chain
 from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.palettes import read_colour, read_palette
 from clipart.process import PROCESSES
-from clipart.shown import canonical
+from clipart.shown import canonical, canonical_style
 from clipart.tables import Table
 from clipart.target import Target, parse_target
 from clipart.text import code_point, first_forbidden, kept_name
@@ -112,6 +112,11 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 PictureName = Annotated[str, BeforeValidator(_picture)]
 Shown = Annotated[
     tuple[Annotated[str, BeforeValidator(place), AfterValidator(refusing(canonical))], ...],
+    BeforeValidator(one_or_more),
+    Field(max_length=limits.SHOWN),
+]
+Styles = Annotated[
+    tuple[Annotated[str, BeforeValidator(place), AfterValidator(refusing(canonical_style))], ...],
     BeforeValidator(one_or_more),
     Field(max_length=limits.SHOWN),
 ]

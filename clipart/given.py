@@ -28,16 +28,16 @@ def remember(picture: Image) -> str:
     return name
 
 
-def recall(name: str) -> Image:
-    """Return the RGBA picture that `remember` named.
+def recall(name: str, option: str = "--init") -> Image:
+    """Return the RGBA picture that `remember` named; `option` is what it was given for, for a message.
 
     Raises:
         UsageError: it was given in another process, or too many were given since.
     """
     if name not in _given:
         raise UsageError(
-            f"--init {name}: that picture was given in memory, by a program, and is gone. "
-            "Save it, and type --init FILE."
+            f"{option} {name}: that picture was given in memory, by a program, and is gone. "
+            f"Save it, and type {option} FILE."
         )
     _given.move_to_end(name)
     return _given[name]

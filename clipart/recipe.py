@@ -34,6 +34,7 @@ from clipart.fields import (
     ProcessName,
     Schedule,
     Shown,
+    Styles,
     SymmetryKind,
     Texts,
     Until,
@@ -77,7 +78,7 @@ class Recipe(Schema):
         "heaviest parts side by side, or as one blend",
     )
     image_prompt: Shown = knob((), "Prompt", "picture as a part, FILE or FILE::WEIGHT (repeatable)", "FILE")
-    style: Shown = knob((), "Prompt", "picture whose look is wanted, FILE or FILE::WEIGHT", "FILE")
+    style: Styles = knob((), "Prompt", "picture whose look is wanted, FILE or FILE::WEIGHT", "FILE")
     place: Texts = knob(
         (), "Prompt", "box of a part: PART=left, PART=X%,Y%,W%,H% (repeatable)", max_length=16
     )

@@ -215,7 +215,7 @@ def _take_up(
 ) -> tuple[Record, Iterator[Iterate]]:
     """Return what `saved` goes on to write, and its iterates; of a run that has ended, the last one."""
     recipe = session.recipe
-    models = model_hashes(recipe)
+    models = model_hashes(recipe, saved.models)
     for notice in saved.notices(session.device, models):
         tell(notice)
     iterates = go_on(session, stop_now)

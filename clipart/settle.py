@@ -135,7 +135,9 @@ OPEN: dict[str, Open] = {
     **{name: _needed(name) for name in LOADERS},
     "optimizer": Open(("canvas",), _optimizer),
     "finish": Open(("canvas", "stages"), _finish),
-    "scale": Open(("canvas", "clip", "layout", "place", "prompt", "no", "width", "height"), _scale),
+    "scale": Open(
+        ("canvas", "clip", "layout", "place", "prompt", "no", "image_prompt", "width", "height"), _scale
+    ),
 }
 _OF_STAGES = ("optimizer", "scale")  # what a stage with a canvas of its own settles for itself
 _LEFT_OPEN = (None, "auto")

@@ -12,6 +12,7 @@ from pathlib import Path
 from clipart.errors import UsageError
 from clipart.prompt import MAX_WEIGHT, Part, Prompt, parse
 from clipart.text import kept_name, real_name
+from clipart.values import number
 
 KEY = "shown"  # of what is held of them, with a number
 _WEIGHED = re.compile(r"(?P<name>.*?)\s*::\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+))?\s*", re.DOTALL)
@@ -35,12 +36,26 @@ def read_shown(text: str) -> tuple[str, float]:
 
 def write_shown(name: str, weight: float) -> str:
     """Return what `read_shown` reads."""
-    return name if weight == 1 else f"{name}::{weight:g}"
+    return name if weight == 1 and not _WEIGHED.fullmatch(name) else f"{name}::{number(weight)}"
 
 
 def canonical(text: str) -> str:
     """Return it as a recipe keeps it."""
     return write_shown(*read_shown(text))
+
+
+def canonical_style(text: str) -> str:
+    """Return it as a recipe keeps it, of a picture whose look is wanted.
+
+    Raises:
+        UsageError: as `read_shown`, or the weight is not above 0.
+    """
+    name, weight = read_shown(text)
+    if weight <= 0:
+        raise UsageError(
+            f"{text[:60]}: the weight of a style is above 0, up to {MAX_WEIGHT:g}. Type cat.png::0.5"
+        )
+    return write_shown(name, weight)
 
 
 def parts_of(prompt: str, no: Sequence[str], shown: Sequence[str]) -> Prompt:
@@ -49,10 +64,10 @@ def parts_of(prompt: str, no: Sequence[str], shown: Sequence[str]) -> Prompt:
     A prompt without words has the parts of its pictures only.
     """
     pictures = []
-    for number, text in enumerate(shown):
+    for index, text in enumerate(shown):
         name, weight = read_shown(text)
         label = " ".join(Path(real_name(name)).name[:_NAME_CHARACTERS].split()) or "picture"
-        pictures.append(Part(label.encode(errors="replace").decode(), weight, picture=f"{KEY}/{number}"))
+        pictures.append(Part(label.encode(errors="replace").decode(), weight, picture=f"{KEY}/{index}"))
     if pictures and not prompt.strip() and not no:
         return Prompt(tuple(pictures))
     words = parse(prompt, no=no)

@@ -82,8 +82,49 @@ def test_a_run_keeps_the_vector(drawn: dict[str, Path], tmp_path: Path) -> None:
     assert model_hashes(recipe)["concept sol"] != before["concept sol"]
     again = resume(half.folder)
     assert np.array_equal(np.asarray(again.image), np.asarray(whole.image))
+    concepts.path_of("sol").unlink()
+    once_more = resume(half.folder)
+    assert np.array_equal(np.asarray(once_more.image), np.asarray(whole.image))
+    learn("sol", drawn["mushroom"])
     other = clipart.run(recipe, Outputs(folder=None))
     assert not np.array_equal(np.asarray(other.image), np.asarray(whole.image))
+
+
+def test_a_replay_says_that_the_concept_is_another(
+    drawn: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn("sol", drawn["sun"])
+    path = tmp_path / "a.png"
+    clipart.generate("<sol>", outputs=Outputs(file=path), **SMALL)
+    assert main(["replay", str(path), "-o", str(tmp_path / "b.png")]) == 0
+    assert "another" not in capsys.readouterr().err
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(tmp_path / "b.png")))
+    learn("sol", drawn["mushroom"])
+    assert main(["replay", str(path), "-o", str(tmp_path / "c.png")]) == 0
+    assert "the concept <sol> is another than it was" in capsys.readouterr().err
+    concepts.path_of("sol").unlink()
+    assert main(["replay", str(path), "-o", str(tmp_path / "d.png")]) == 2
+    assert "<sol>: there is no such concept" in capsys.readouterr().err
+    assert not (tmp_path / "d.png").exists()
+
+
+def test_many_pictures_are_refused_before_the_first(
+    drawn: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "prompts.txt").write_text("a cat\n<nobody>\n")
+    assert main(["batch", str(tmp_path / "prompts.txt"), "--folder", str(tmp_path / "out")]) == 2
+    assert "<nobody>: there is no such concept" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_parse_shows_the_tokens_of_its_word(
+    drawn: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn("sol", drawn["sun"], word="sun")
+    assert main(["parse", "a <sol>", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parts"][0]["tokens"] == ["a", "sun"]
+    assert main(["parse", "<sool>"]) == 2
+    assert "Did you mean sol" in capsys.readouterr().err
 
 
 def test_another_clip_refuses_it_by_name(drawn: dict[str, Path]) -> None:
@@ -224,3 +265,17 @@ def test_the_recipe_of_others_must_not_choose_files(tmp_path: Path) -> None:
     clipart.generate("a cat", init=picture, outputs=Outputs(file=path), **SMALL)
     with pytest.raises(UsageError, match="--init"):
         recipes_like(path, 1, 0.5, {})
+    (recipe,) = recipes_like(path, 1, 0.5, {"init": str(picture)})
+    assert recipe.init == str(picture)
+
+
+def test_more_of_what_was_made_with_a_picture(tmp_path: Path) -> None:
+    picture, path = tmp_path / "a.png", tmp_path / "b.png"
+    Image.new("RGB", (32, 32), "red").save(picture)
+    clipart.generate("a cat", image_prompt=f"{picture}::0.5", outputs=Outputs(file=path), **SMALL)
+    with pytest.raises(UsageError, match=r"--image-prompt a\.png::0\.5"):
+        recipes_like(path, 1, 0.5, {})
+    (recipe,) = recipes_like(path, 1, 0.5, {"image_prompt": (f"{picture}::0.5",)})
+    assert recipe.image_prompt == (f"{picture}::0.5", f"{path}::1.5")
+    (recipe,) = recipes_like(path, 1, 1, {})
+    assert recipe.image_prompt == (str(path),)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ import torch
 from PIL import Image
 
 import clipart
+from clipart.cli import main
+from clipart.critic.clip import Clip
 from clipart.critic.style import LAYERS, listening, make_style
 from clipart.critic.views import closer
 from clipart.errors import UsageError
@@ -21,7 +25,7 @@ from clipart.record.metadata import read_origin, require_harmless, shared
 from clipart.runs import Outputs, resume
 from clipart.seeing.looking import looking, still
 from clipart.session import Session
-from clipart.shown import parts_of, read_shown
+from clipart.shown import canonical, parts_of, read_shown
 from tests.drawings import draw_all
 
 SMALL = {"seed": 1, "size": 64, "steps": 6, "starts": 1, "views": 2}
@@ -58,6 +62,18 @@ def test_a_file_has_a_weight(text: str, found: tuple[str, float]) -> None:
 def test_a_wrong_one_is_refused(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         make_recipe({"prompt": "a", "image_prompt": [text]})
+
+
+@pytest.mark.parametrize("text", ["a.png::0", "a.png::-1"])
+def test_a_style_pushes_nothing_away(text: str) -> None:
+    with pytest.raises(UsageError, match=r"weight of a style is above 0.*a\.png|a\.png.*weight of a style"):
+        make_recipe({"prompt": "a", "style": text})
+
+
+@pytest.mark.parametrize("text", ["a::2::1", "a.png::0.00001", "a.png::12.345678", "a::1"])
+def test_it_is_written_as_it_is_read(text: str) -> None:
+    assert canonical(canonical(text)) == canonical(text)
+    assert read_shown(canonical(text)) == read_shown(text)
 
 
 def test_pictures_are_parts_after_the_words() -> None:
@@ -153,6 +169,25 @@ def test_a_recipe_of_others_must_not_choose_files(name: str) -> None:
     require_harmless(recipe, {name: ("/etc/passwd",)})
 
 
+def test_what_to_type_has_the_weights() -> None:
+    recipe = make_recipe({"prompt": "a", "image_prompt": ["a b.png::0.5", "c.png"]})
+    with pytest.raises(UsageError, match=r"--image-prompt 'a b\.png::0\.5' --image-prompt c\.png$"):
+        require_harmless(recipe, {})
+
+
+def test_a_replay_is_the_same_picture_once_the_files_are_typed(
+    drawn: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = ["--image-prompt", f"{drawn['sun']}::0.5", "--style", str(drawn["mushroom"])]
+    small = "--seed 1 --size 64 --steps 3 --starts 1 --views 2".split()
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    assert main(["a cat", *seen, *small, "-o", str(first)]) == 0
+    assert main(["replay", str(first), "-o", str(second)]) == 2
+    assert "--image-prompt sun.png::0.5" in capsys.readouterr().err
+    assert main(["replay", str(first), *seen, "-o", str(second)]) == 0
+    assert np.array_equal(pixels(Image.open(first)), pixels(Image.open(second)))
+
+
 @pytest.mark.parametrize("name", ["image_prompt", "style"])
 def test_a_file_that_is_no_picture_is_named(name: str, tmp_path: Path) -> None:
     path = tmp_path / "no.png"
@@ -234,6 +269,56 @@ def test_a_style_is_nearest_to_itself(name: str, drawn: dict[str, Path]) -> None
             losses.append(float(style.loss(maps).mean()))
     assert losses[0] < losses[1]
     assert losses[0] < losses[2]
+
+
+def of_others(kind: str) -> Clip:
+    """Return an image tower of open_clip's or timm's with random weights, as a CLIP that can be looked into."""
+    from open_clip.model import CLIPVisionCfg, _build_vision_tower
+
+    made = {
+        "vit": {"image_size": 32, "layers": 6, "width": 32, "head_width": 16, "patch_size": 8},
+        "resnet": {"image_size": 32, "layers": (1, 1, 1, 1), "width": 8, "head_width": 16},
+        "timm vit": {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "", "timm_proj": "linear"},
+        "convnext": {"image_size": 32, "timm_model_name": "test_convnext", "timm_proj": "linear"},
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        visual = _build_vision_tower(16, CLIPVisionCfg(**made[kind])).eval().requires_grad_(False)
+    model = SimpleNamespace(visual=visual, encode_image=visual)
+    zero, one = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
+    cpu: Any = torch.device("cpu")
+    return Clip("other", 32, 10.0, cpu, torch.float32, model, None, zero, one, cpu)
+
+
+@pytest.mark.parametrize("kind", ["vit", "resnet", "timm vit", "convnext"])
+def test_the_layers_of_other_makes_are_found(kind: str, drawn: dict[str, Path]) -> None:
+    clip = of_others(kind)
+    sun, mushroom = (from_pil(Image.open(drawn[key]))[None] for key in ("sun", "mushroom"))
+    style = make_style(clip, [(sun, 0.5), (sun, 1.5)])
+    assert len(style.targets) == LAYERS + 1
+    assert style.targets[0].shape == (3, 4)
+    assert all(each.shape[1] == each.shape[0] + 1 for each in style.targets)
+    views = closer(sun, clip.side).requires_grad_()
+    with listening(clip, views) as maps:
+        clip.encode_images(views)
+    assert all(
+        each.shape[:2] == (len(views), len(target)) for each, target in zip(maps, style.targets, strict=True)
+    )
+    own = style.loss(maps)
+    (gradient,) = torch.autograd.grad(own.sum(), views)
+    assert gradient.abs().sum() > 0
+    with listening(clip, closer(mushroom, clip.side)) as maps:
+        clip.encode_images(closer(mushroom, clip.side))
+    assert float(own.detach().mean()) < float(style.loss(maps).mean())
+
+
+@pytest.mark.parametrize("process", ["evolve", "mutate"])
+def test_processes_without_a_gradient_know_pictures_and_styles(process: str, drawn: dict[str, Path]) -> None:
+    shown = {"image_prompt": drawn["sun"], "style": drawn["mushroom"], "process": process, "steps": 2}
+    session = Session(make_recipe(SMALL | {"prompt": "a", "mutants": 2} | shown))
+    session.enter_stage(1)
+    losses = session.take_step(1, session.recipe.at(1)).losses
+    assert all(np.isfinite(value) for value in dict(losses).values())
 
 
 def test_the_colours_of_a_style_are_taken(drawn: dict[str, Path], tmp_path: Path) -> None:

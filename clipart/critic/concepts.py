@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipart import limits
 from clipart.errors import ClipartError, ModelError, UsageError
@@ -111,6 +112,36 @@ def load(name: str) -> Concept:
         UsageError: there is none of that name.
         ModelError: its file is broken, or is none.
     """
+    with _reading(name, "pt") as (file, about):
+        clips = {str(key): str(value) for key, value in about["clips"].items()}
+        vectors = {identity: file.get_tensor(identity).float() for identity in clips}
+        if any(each.ndim != 1 for each in vectors.values()):
+            raise ValueError("a vector has another form")
+        return Concept(require_name(name), str(about["word"]), int(about["pictures"]), vectors, clips)
+
+
+def word_of(name: str) -> str:
+    """Return the word of a concept; no vector is read, and no torch is loaded.
+
+    Raises:
+        UsageError, ModelError: as `load`.
+    """
+    with _reading(name, "np") as (_, about):
+        return str(about["word"])
+
+
+def as_words(text: str) -> str:
+    """Return `text` with the word of each concept in its place.
+
+    Raises:
+        UsageError, ModelError: as `load`.
+    """
+    return NAMED.sub(lambda match: word_of(match[1]), text)
+
+
+@contextmanager
+def _reading(name: str, framework: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield the file of a concept, opened by safetensors, and what it says about itself."""
     from safetensors import SafetensorError, safe_open
 
     path = path_of(name)
@@ -123,13 +154,8 @@ def load(name: str) -> Concept:
     try:
         if path.stat().st_size > limits.CONCEPT_BYTES:
             raise ValueError(f"it is larger than {limits.CONCEPT_BYTES:,} bytes")
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["clipart"])
-            clips = {str(key): str(value) for key, value in about["clips"].items()}
-            vectors = {identity: file.get_tensor(identity).float() for identity in clips}
-            if any(each.ndim != 1 for each in vectors.values()):
-                raise ValueError("a vector has another form")
-        return Concept(name, str(about["word"]), int(about["pictures"]), vectors, clips)
+        with safe_open(path, framework) as file:
+            yield file, json.loads((file.metadata() or {})["clipart"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise ModelError(
             f"{path}: is no concept of clipart's, or is damaged ({error}). Learn it again, or remove it: "

@@ -35,7 +35,7 @@ def read_pictures(recipe: Recipe) -> dict[str, Tensor]:
 
 
 def _read(name: str, option: str) -> Tensor:
-    given = recall(name) if name.startswith(MARK) else open_picture(Path(real_name(name)), option)
+    given = recall(name, option) if name.startswith(MARK) else open_picture(Path(real_name(name)), option)
     picture = on_white(given)
     scale = min(1.0, LONGEST / max(picture.size))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipart import limits
+from clipart.critic.concepts import names_in, word_of
 from clipart.errors import ClipartError, ModelError, UsageError
 from clipart.finish.chain import make_chain
 from clipart.given import MARK, recall
@@ -66,6 +67,8 @@ def _require(recipe: Recipe, seen: dict[str, ClipartError | None]) -> None:
         if name in FILES:
             key = f"{name} {getattr(settled, name)}"
             _once(seen, key, partial(FILES[name], settled))
+    for name in names_in(settled.parts):
+        _once(seen, f"concept {name}", partial(word_of, name))
     for name, paths in settled.files.items():
         option = f"--{name.replace('_', '-')}"
         for path in paths if name != "init" or settled.picture is not None else ():
@@ -86,6 +89,6 @@ def _once(seen: dict[str, ClipartError | None], key: str, look: Callable[[], obj
 
 def _open(path: str, option: str) -> None:
     if path.startswith(MARK):
-        recall(path)
+        recall(path, option)
     else:
         open_picture(Path(real_name(path)), option)

@@ -16,6 +16,7 @@ from clipart.record.metadata import read_origin, require_harmless
 from clipart.settle import on_this_machine
 from clipart.shown import write_shown
 from clipart.text import kept_name
+from clipart.values import one_or_more
 
 SEEDS, HOW_MUCH = 6, 0.5
 _DECIMALS = 3  # of the weight of the picture
@@ -39,7 +40,8 @@ def more(
             At 0 it is the recipe alone with other seeds, at 1 the picture alone.
         folder: gets the runs and a sheet; by default a folder of its own under `outputs`.
         jobs: pictures that are made at the same time.
-        settings: fields of a recipe, in place of those of the picture's recipe.
+        settings: fields of a recipe, in place of those of the picture's recipe. A file that this names has
+            to be among them, as a recipe must not choose files.
 
     Raises:
         UsageError: it is no picture; `how_much` is 0 and there is no recipe in it; something is out of range.
@@ -70,31 +72,36 @@ def recipes_like(picture: Path, seeds: int, how_much: float, settings: dict[str,
     before = _recipe_of(picture)
     if before is None and how_much == 0:
         raise UsageError(f"{picture}: there is no recipe in it. Type --how-much 1 for what is seen in it.")
-    name = kept_name(str(picture))
     if before is None or how_much == 1:
-        values: dict[str, Any] = {"prompt": "", "image_prompt": (name,)}
-        look = (
-            before.with_(prompt="", no=(), place=(), image_prompt=(name,)) if before else make_recipe(values)
-        )
-        base = look.with_(**settings)
+        base = _alone(picture, before, settings)
     else:
-        words = sum(part.weight for part in before.parts.parts if part.weight > 0)
-        weight = min(MAX_WEIGHT, round(words * how_much / (1 - how_much), _DECIMALS))
-        shown = (*before.image_prompt, write_shown(name, weight)) if weight else before.image_prompt
-        base = before.with_(**{"image_prompt": shown} | settings)
+        base = _beside(picture, before, how_much, settings)
     first = 1 if before is None or before.seed is None else before.seed + 1
     return [base.with_(seed=first + k) for k in range(seeds)]
 
 
-def _recipe_of(picture: Path) -> Recipe | None:
-    """Return the recipe in a picture, None if there is none that can be read.
+def _alone(picture: Path, before: Recipe | None, settings: dict[str, Any]) -> Recipe:
+    """Return a recipe of what is seen in `picture`, with the settings of `before` but for its prompt."""
+    shown = {"image_prompt": (kept_name(str(picture)), *one_or_more(settings.get("image_prompt", ())))}
+    if before is None:
+        return make_recipe({"prompt": ""} | settings | shown)
+    require_harmless(before, settings | shown)
+    return before.with_(**{"prompt": "", "no": (), "place": ()} | settings | shown)
 
-    Raises:
-        UsageError: it would read files of its own choice.
-    """
+
+def _beside(picture: Path, before: Recipe, how_much: float, settings: dict[str, Any]) -> Recipe:
+    """Return `before` with `picture` as a part, of which the share is `how_much`."""
+    require_harmless(before, settings)
+    base = before.with_(**settings)
+    wanted = sum(part.weight for part in base.parts.parts if part.weight > 0)
+    weight = min(MAX_WEIGHT, round(wanted * how_much / (1 - how_much), _DECIMALS))
+    shown = write_shown(kept_name(str(picture)), weight)
+    return base.with_(image_prompt=(*base.image_prompt, shown)) if weight else base
+
+
+def _recipe_of(picture: Path) -> Recipe | None:
+    """Return the recipe in a picture, None if there is none that can be read."""
     try:
-        recipe = read_origin(picture).recipe
+        return on_this_machine(read_origin(picture).recipe)
     except ClipartError:
         return None
-    require_harmless(recipe, {})
-    return on_this_machine(recipe)

@@ -31,6 +31,7 @@ from clipart.text import allowed, kept_name, real_name
 FORMAT = 2
 READS = (1, 2)  # docs/formats.md says what changed
 _NEGATIVE = "Negative prompt:"
+_CONCEPT = "concept "  # before the name of a concept, among the models
 PACKAGES = ("clipart", "torch", "open_clip_torch", "kornia")
 # IPTC's word for what this is: https://cv.iptc.org/newscodes/digitalsourcetype/
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -77,11 +78,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def model_hashes(recipe: Recipe) -> dict[str, str]:
-    """Return the SHA-256 of the weights of every model that `recipe` names.
+def model_hashes(recipe: Recipe, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the SHA-256 of the weights of every model, and of the file of every concept, of `recipe`.
+
+    `known` are those of a run that goes on: its concepts are in its checkpoint, and are not read again.
 
     Raises:
-        ModelError: one is not on this machine.
+        ModelError: a model is not on this machine.
+        UsageError: a concept is not.
     """
     from clipart.files import sha256
     from clipart.models.source import find_source
@@ -95,7 +99,8 @@ def model_hashes(recipe: Recipe) -> dict[str, str]:
         path = FILES[need](recipe)
         hashes[f"{need} {path.name}"] = sha256(path)
     for name in names_in(recipe.parts):
-        hashes[f"concept {name}"] = digest(name)
+        key = f"{_CONCEPT}{name}"
+        hashes[key] = (known or {}).get(key) or digest(name)
     return hashes
 
 
@@ -236,12 +241,15 @@ def require_harmless(recipe: Recipe, chosen: Mapping[str, Any]) -> None:
     }
     climbed = {read_critic(str(text)).name for text in chosen.get("clip") or ()}
     files["judge"] = [name for name in files["judge"] if name not in climbed]
-    for key, found in ({name: [*each] for name, each in recipe.files.items()} | files).items():
+    read = {name: [*each] for name, each in recipe.files.items()} | files
+    shown = {name: [*getattr(recipe, name)] for name in SHOWN}  # with their weights
+    for key, found in (read | shown).items():
         if found and chosen.get(key) is None:
             flag = f"--{key.replace('_', '-')}"
+            typed = " ".join(f"{flag} {shlex.quote(_short(each))}" for each in found)
             raise UsageError(
-                f"The recipe reads the file {_short(found[0])} ({key}), and a recipe or a preset must not "
-                f"choose files of yours. If you want that, say so: {flag} {shlex.quote(_short(found[0]))}"
+                f"The recipe reads the file {_short(read[key][0])} ({key}), and a recipe "
+                f"or a preset must not choose files of yours. If you want that, say so: {typed}"
             )
 
 
@@ -255,10 +263,17 @@ def differences(origin: Origin, models: Mapping[str, str]) -> list[str]:
         if name in here and here[name] != version
     ]
     return found + [
-        f"the weights of {name} are others than they were"
+        _is_other(name)
         for name, digest in origin.models.items()
         if name in current and current[name] != digest
     ]
+
+
+def _is_other(name: str) -> str:
+    """Say that a model or a concept is not what it was."""
+    if name.startswith(_CONCEPT):
+        return f"the concept <{name.removeprefix(_CONCEPT)}> is another than it was"
+    return f"the weights of {name} are others than they were"
 
 
 def _no_constant(name: str) -> None:

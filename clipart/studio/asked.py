@@ -18,11 +18,11 @@ from clipart.models.needed import FILES
 from clipart.models.registry import entries
 from clipart.models.spec import read_critic
 from clipart.presets import apply, load_preset, preset_names
-from clipart.recipe import Recipe, make_recipe
+from clipart.recipe import SHOWN, Recipe, make_recipe
 from clipart.record.metadata import require_harmless
 from clipart.values import sized
 
-NOT_TO_ASK = ("prompt", "init", *FILES, "width", "height", "seed", "clip", "judge", "device")
+NOT_TO_ASK = ("prompt", "init", *SHOWN, *FILES, "width", "height", "seed", "clip", "judge", "device")
 MODELS = ("clip", "judge")
 SEEDS = 2**31
 BOUNDS = ("ge", "gt", "le", "lt")

@@ -57,8 +57,13 @@ class Reach:
 
 
 def show_prompt(sink: Sink, prompt: Prompt, clip: str) -> None:
-    """Print the parts of `prompt`, with the tokens that the CLIP called `clip` makes of them."""
-    reaches = [reach(clip, part.text) for part in prompt.parts]
+    """Print the parts of `prompt`, with the tokens that the CLIP called `clip` makes of them.
+
+    A concept has the tokens of its word.
+    """
+    from clipart.critic.concepts import as_words
+
+    reaches = [reach(clip, as_words(part.text)) for part in prompt.parts]
     of = places_of(prompt, clip)
     sink.event("parse", prompt=str(prompt), clip=clip, parts=_plain(prompt, reaches, of))
     sink.show(_table(prompt, reaches, of) if sink.out.width >= NARROW else _list(prompt, reaches, of))
