@@ -20,11 +20,14 @@ from starlette.routing import Route
 
 from clipart import __version__
 from clipart.errors import ClipartError, UsageError
-from clipart.prompt import Part, Prompt, parse
+from clipart.prompt import MAX_WEIGHT, Part, Prompt, parse
+from clipart.recipe import SHOWN
+from clipart.shown import write_shown
 from clipart.studio import asked, uploads
 from clipart.studio.guard import BODY, Guard
 from clipart.studio.jobs import Job, Queue, find, new_id
 from clipart.studio.shelf import Shelf
+from clipart.studio.words import words_of
 
 STATIC = Path(__file__).parent / "static"
 TICK = 0.1  # seconds between two looks for something new to tell a page
@@ -154,7 +157,7 @@ async def begin(studio: Studio, request: Request) -> Any:
 
 
 def _start(studio: Studio, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return the settings of the picture to start from, and where a branch comes from."""
+    """Return the settings that name pictures of the studio's own, and where a branch comes from."""
     if isinstance(values.get("from"), dict):
         name, step = values["from"].get("run"), values["from"].get("step")
         if not isinstance(name, str) or not isinstance(step, int):
@@ -163,10 +166,20 @@ def _start(studio: Studio, values: dict[str, Any]) -> tuple[dict[str, Any], dict
         path = str(uploads.path_of(studio.root, kept))
         # The picture is where it begins, and nothing holds it there.
         return {"init": path, "init_strength": 1.0, "keep": 0.0, "starts": 1}, {"run": name, "step": step}
-    if values.get("init"):
-        begin: dict[str, Any] = {"init": str(uploads.path_of(studio.root, values["init"]))}
-        return begin, None
-    return {}, None
+    begin: dict[str, Any] = {
+        name: str(uploads.path_of(studio.root, values[name])) for name in ("init", *SHOWN) if values.get(name)
+    }
+    if isinstance(like := values.get("like"), str):
+        begin["image_prompt"] = _like(studio, like, values.get("prompt"))
+    return begin, None
+
+
+def _like(studio: Studio, run: str, prompt: Any) -> str:
+    """Return the picture of a run as a part that weighs as much as the words of `prompt` together."""
+    kept = uploads.path_of(studio.root, studio.shelf.keep_picture(run))
+    words = parse(prompt).parts if isinstance(prompt, str) and prompt.strip() else ()
+    weight = sum(part.weight for part in words if part.weight > 0)
+    return write_shown(str(kept), min(MAX_WEIGHT, weight) or 1.0)
 
 
 @plainly
@@ -222,6 +235,14 @@ async def upload(studio: Studio, request: Request) -> Any:
     found = await run_in_threadpool(uploads.take, studio.root, data)
     found["recipe"] = asked.again(found["recipe"]) if found["recipe"] else None
     return JSONResponse(found, 201)
+
+
+@plainly
+async def words(studio: Studio, request: Request) -> Any:
+    """The words that fit an upload best."""
+    _ = studio.jobs
+    path = await run_in_threadpool(uploads.path_of, studio.root, request.path_params["id"])
+    return await words_of(path)
 
 
 # --- runs that are kept ---
@@ -296,6 +317,7 @@ ROUTES: tuple[tuple[str, str, Callable[[Studio, Request], Awaitable[Response]]],
     ("POST", "/api/jobs/{id}/{what:str}", order),
     ("GET", "/api/jobs/{id}/picture", frame),
     ("POST", "/api/uploads", upload),
+    ("POST", "/api/uploads/{id}/words", words),
     ("GET", "/api/runs", runs),
     ("GET", "/api/sheet", sheet),
     ("GET", "/api/runs/{name}", one),

@@ -21,6 +21,7 @@ from typing import Any
 
 from clipart.errors import ClipartError, UsageError
 from clipart.notebook import pictures, spread
+from clipart.pictures import open_picture
 from clipart.recipe import Recipe
 from clipart.record.folder import CHECKPOINTS, Folder
 from clipart.record.metadata import read_origin
@@ -189,6 +190,17 @@ class Shelf:
     def keep_moment(self, name: str, step: int) -> str:
         """Keep the picture of a run at a step as an upload is kept, and return its id."""
         return keep(self.root, self._frame(name, step))
+
+    def keep_picture(self, name: str) -> str:
+        """Keep the finished picture of a run as an upload is kept, and return its id.
+
+        Raises:
+            UsageError, ClipartError: there is no such run, or no picture in it.
+        """
+        with tempfile.TemporaryDirectory(prefix="clipart-studio-") as folder:
+            path = Path(folder) / "picture.png"
+            path.write_bytes(self.file(name, "picture.png")[0])
+            return keep(self.root, open_picture(path))
 
     def _frame(self, name: str, step: int) -> Any:
         with self.run(name) as folder:

@@ -153,9 +153,36 @@ def test_gallery_search_and_a_dropped_picture(
             page.fill("#prompt", "")
             picture = next(root.glob("*tree*/picture.png"))
             page.set_input_files("#file", picture)
+            page.click("#describe")
+            until(page, "document.querySelector('#begin-words').textContent.startsWith('It reads')")
             page.click("#use-recipe")
             assert page.input_value("#prompt") == "green tree"
             assert page.input_value("#seed") == "1"
+
+
+def test_two_pictures_are_compared_and_more_are_made_like_one(
+    browser: Any, shelf: Path, tmp_path: Path, wrong: list[str]
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(shelf, root)
+    for served in serving(root):
+        for page in opened(browser, served, wrong):
+            page.click("#to-gallery")
+            until(page, "document.querySelectorAll('#runs li').length === 2")
+            page.locator("#runs button").nth(0).click()
+            page.wait_for_selector("#shown[open]")
+            page.click("#shown-compare")
+            page.locator("#runs button").nth(1).click()
+            page.wait_for_selector("#compare-picture:not([hidden])")
+            page.fill("#compare-at", "25")
+            assert (
+                page.evaluate("getComputedStyle(document.querySelector('#compare-picture')).clipPath")
+                == "inset(0px 75% 0px 0px)"
+            )
+            page.screenshot(path=tmp_path / "compare.png")
+            page.click("#shown-like")
+            until(page, "document.querySelector('#status').textContent.startsWith('done')")
+            assert "--image-prompt" in served.queue.jobs[next(iter(served.queue.jobs))].command
 
 
 def test_a_killed_process_is_seen_to_go_on(page: Any, served: Served) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,6 +181,34 @@ def test_a_picture_with_a_recipe_is_read(served: Served, shelf: Any) -> None:
     job = served.wait(begin(served, SHORT | {"init": found["id"]}), "done", "failed")
     assert job.state == "done", job.note
     assert f"--init {served.root / '.studio' / found['id']}.png" in job.command
+
+
+def test_a_picture_is_a_part_of_the_prompt_or_a_style(served: Served, shelf: Any) -> None:
+    name = next(path for path in shelf.iterdir() if "tree" in path.name)
+    upload = served.post("/api/uploads", (name / "picture.png").read_bytes()).json["id"]
+    for use in ("image_prompt", "style"):
+        job = served.wait(begin(served, SHORT | {use: upload}), "done", "failed")
+        assert job.state == "done", job.note
+        assert f"--{use.replace('_', '-')} {served.root / '.studio' / upload}.png" in job.command
+
+
+def test_more_like_a_run(served: Served) -> None:
+    first = served.wait(begin(served, SHORT | {"prompt": "a cat::2 snow"}), "done")
+    job = served.wait(
+        begin(served, SHORT | {"prompt": "a cat::2 snow", "like": first.name}), "done", "failed"
+    )
+    assert job.state == "done", job.note
+    assert re.search(r"--image-prompt \S+/\.studio/[0-9a-f]{24}\.png::3 ", job.command)
+    assert served.post("/api/jobs", SHORT | {"like": "../up"}).status == 400
+
+
+def test_a_dropped_picture_is_described(served: Served, tmp_path: Any) -> None:
+    from tests.drawings import draw_all
+
+    upload = served.post("/api/uploads", draw_all(tmp_path)["sun"].read_bytes()).json["id"]
+    words = served.post(f"/api/uploads/{upload}/words", {}).json
+    assert words[0]["text"] == "sun"
+    assert served.post(f"/api/uploads/{'0' * 24}/words", {}).status == 400
 
 
 def test_twenty_pages_watch_one_run(served: Served) -> None:

@@ -178,7 +178,7 @@ function asked() {
   if ($("model").value) settings.clip = $("model").value;
   const found = { prompt: $("prompt").value, preset: state.preset, size: $("size").value, settings };
   if ($("seed").value.trim() !== "") found.seed = $("seed").value.trim();
-  if (state.begin) found.init = state.begin.id;
+  if (state.begin) found[$("begin-as").value] = state.begin.id;
   return found;
 }
 
@@ -218,6 +218,12 @@ function leaveBegin() {
 
 $("file").addEventListener("change", () => take($("file").files[0]));
 $("no-begin").addEventListener("click", leaveBegin);
+$("describe").addEventListener("click", trying(async () => {
+  const { id } = state.begin;
+  $("begin-words").textContent = "Looking at it, which takes a few seconds.";
+  const found = await ask(`/api/uploads/${id}/words`, {});
+  if (state.begin?.id === id) $("begin-words").textContent = `It reads ${found.map((each) => `${each.text} ${percent(each.share)}`).join(", ")}.`;
+}));
 $("use-recipe").addEventListener("click", () => {
   const recipe = state.begin.recipe;
   leaveBegin();
@@ -446,6 +452,7 @@ const open = trying(async (run) => {
   $("film").src = found.files.includes("video.mp4") ? `${path}/video.mp4` : "";
   $("shown-resume").hidden = !found.resumable;
   for (const each of document.querySelectorAll(".makes button:not(#shown-copy)")) each.disabled = !state.about.makes;
+  showCompare();
   $("shown").showModal();
   try {
     state.shown.moments = await ask(`${path}/moments`);
@@ -484,6 +491,35 @@ $("shown-branch").addEventListener("click", () => {
   view("make");
   begin({ from: { run: name, step: at }, init: null });
 });
+$("shown-like").addEventListener("click", () => {
+  const { name, ask: made } = state.shown;
+  $("shown").close();
+  fill({ ...made, seed: "" });
+  begin({ like: name, init: null });
+});
+
+// Two pictures over one another, of which a slider shows one or the other.
+$("shown-compare").addEventListener("click", () => {
+  const { name } = state.shown;
+  state.compare = state.compare?.name === name ? null : { name, title: $("shown-title").textContent, src: $("shown-picture").src };
+  showCompare();
+  if (state.compare) $("shown").close();
+});
+function showCompare() {
+  const other = state.compare && state.compare.name !== state.shown.name ? state.compare : null;
+  $("comparing").hidden = $("compare-picture").hidden = !other;
+  $("shown-compare").textContent = state.compare?.name === state.shown.name ? "Compare no more" : "Compare with another";
+  if (!other) return;
+  $("compare-picture").src = other.src;
+  $("compare-picture").alt = other.title;
+  $("compare-title").textContent = other.title;
+  cut();
+}
+function cut() {
+  $("compare-picture").style.clipPath = `inset(0 ${100 - Number($("compare-at").value)}% 0 0)`;
+}
+$("compare-at").addEventListener("input", cut);
+
 $("shown-copy").addEventListener("click", () => { copy(() => state.shown.command)(); $("shown").close(); });
 let searching = 0;
 $("search").addEventListener("input", () => {
