@@ -179,7 +179,7 @@ def test_a_replay_is_the_same_picture_once_the_files_are_typed(
     drawn: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = ["--image-prompt", f"{drawn['sun']}::0.5", "--style", str(drawn["mushroom"])]
-    small = "--seed 1 --size 64 --steps 3 --starts 1 --views 2".split()
+    small = ["--seed", "1", "--size", "64", "--steps", "3", "--starts", "1", "--views", "2"]
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     assert main(["a cat", *seen, *small, "-o", str(first)]) == 0
     assert main(["replay", str(first), "-o", str(second)]) == 2
