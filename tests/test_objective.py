@@ -180,3 +180,17 @@ def test_emphasis_moves_the_embedding_away_from_the_rest(clip: Clip) -> None:
     expected = torch.nn.functional.normalize(full + (2 - 1) * (full - without), dim=-1)
     assert torch.allclose(clip.encode_part(strong), expected, atol=1e-5)
     assert torch.allclose(clip.encode_part(plain), full, atol=1e-6)
+
+
+def test_critics_that_share_see_their_own_views(clip: Clip, settings: dict[str, object]) -> None:
+    recipe = make_recipe(settings | {"views": 6, "clip": ("tiny", "tiny-80"), "share_views": True})
+    views = sample_views(recipe, 40, 40, 0.0, Streams(0), WHOLE)
+    both, _ = objective_of([(clip, 1.0), (clip, 1.0)], "apple").gradient(image(), views, recipe)
+    alone = recipe.with_(share_views=False)
+    one = objective_of([(clip, 1.0)], "apple")
+    parts = [one.gradient(image(), views.share(index, 2), alone)[0] for index in range(2)]
+    assert torch.allclose(both, (parts[0] + parts[1]) / 2, rtol=1e-4, atol=1e-8)
+    assert not torch.allclose(parts[0], parts[1], rtol=1e-2)
+    (score,) = objective_of([(clip, 1.0), (clip, 1.0)], "apple").score(image(), views, recipe)
+    halves = [one.score(image(), views.share(index, 2), alone)[0] for index in range(2)]
+    assert score == pytest.approx(sum(halves) / 2, rel=1e-4)

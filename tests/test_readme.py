@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
 LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 COMMANDS = [line for line in LINES if line.startswith("clipart ")]
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-OTHERS = ("parse", "presets", "doctor", "models", "show", "replay", "resume", "video", "sheet", "plot")
+OTHERS = ("describe", "explain", "suggest", "concept", "parse", "presets", "doctor", "models", "show", "replay", "resume", "video", "sheet", "plot")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def test_command(
 ) -> None:
     """In this process: a new one for each would spend ten times as long on imports."""
     monkeypatch.chdir(studio)
+    monkeypatch.setenv("CLIPART_HOME", str(studio / "home"))
     words = shlex.split(line)[1:]
     if words[0] not in OTHERS and not words[0].startswith("--"):
         words += ["--steps", "2", "--size", "48"]

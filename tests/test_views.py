@@ -126,3 +126,19 @@ def test_gradient_reaches_the_whole_canvas() -> None:
     resample(image, torch.eye(3)[None], (1.0, 1.0), 32).sum().backward()
     assert image.grad is not None
     assert float(image.grad.min()) > 0
+
+
+def test_shares_of_the_views_are_all_of_them_and_each_sees_every_place() -> None:
+    recipe = make_recipe(STILL | {"views": 3, "clip": ("tiny", "tiny-80"), "share_views": True})
+    views = sample_views(recipe, 64, 64, 0.0, Streams(0), Layout((0, 1)))
+    assert len(views) == 4  # one for each who looks at each place
+    views = sample_views(recipe.with_(views=7), 64, 64, 0.0, Streams(0), Layout((0, 1)))
+    shares = [views.share(index, 2) for index in range(2)]
+    assert sorted(int(seed) for share in shares for seed in share.seeds) == sorted(map(int, views.seeds))
+    assert all({*share.place.tolist()} == {0, 1} for share in shares)
+    assert [share.span for share in shares] == [views.span] * 2
+
+
+def test_one_critic_has_all_views() -> None:
+    assert make_recipe({"prompt": "a", "share_views": True}).shares == 1
+    assert make_recipe({"prompt": "a", "clip": ("tiny", "tiny-80")}).shares == 1
