@@ -20,7 +20,22 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
 LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 COMMANDS = [line for line in LINES if line.startswith("clipart ")]
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-OTHERS = ("describe", "explain", "suggest", "concept", "parse", "presets", "doctor", "models", "show", "replay", "resume", "video", "sheet", "plot")
+OTHERS = (
+    "describe",
+    "explain",
+    "suggest",
+    "concept",
+    "parse",
+    "presets",
+    "doctor",
+    "models",
+    "show",
+    "replay",
+    "resume",
+    "video",
+    "sheet",
+    "plot",
+)
 
 
 @pytest.fixture(scope="module")
