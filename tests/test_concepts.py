@@ -167,6 +167,15 @@ def test_a_file_of_something_else_is_named(about: str) -> None:
         concepts.load("sol")
 
 
+@pytest.mark.parametrize("vector", [torch.ones(7), torch.ones(2, 2), torch.full((7,), float("nan"))])
+def test_a_vector_of_another_form_is_named(vector: torch.Tensor) -> None:
+    clip = looking("tiny")
+    odd = concepts.Concept("odd", "sun", 1, {clip.identity: vector}, {clip.identity: "tiny"})
+    concepts.store(odd)
+    with pytest.raises(ModelError, match=r"odd\.safetensors.*clipart concept rm odd"):
+        clip.encode_part(parse("<odd>").parts[0])
+
+
 def test_the_command_learns_lists_shows_and_removes(
     drawn: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,7 @@ def test_a_picture_may_stand_alone_and_words_may_not_be_missing_otherwise() -> N
 def test_a_picture_has_no_place_as_long_as_there_are_words() -> None:
     assert lay_out(parts_of("a:: b::", (), ("s.png",)), apart=True).of == (0, 1, None)
     assert lay_out(parts_of("", (), ("s.png", "t.png")), apart=True).of == (0, 1)
+    assert lay_out(parts_of("a", (), ("b/s.png",)), apart=True, boxes=("s.png=left",)).of == (1, 0)
 
 
 def test_what_is_climbed_comes_near_the_picture(drawn: dict[str, Path]) -> None:

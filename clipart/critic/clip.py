@@ -98,7 +98,7 @@ class Clip:
         found = self.encode_texts([NAMED.sub(lambda m: concepts[m[1]].word, text) for text in texts])
         words = self.encode_texts([each.word for each in concepts.values()])
         moves = {
-            name: each.vector(self.identity, self.name).to(self.device) - word
+            name: each.vector(self.identity, self.name, len(word)).to(self.device) - word
             for (name, each), word in zip(concepts.items(), words, strict=True)
         }
         rows = [

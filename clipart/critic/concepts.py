@@ -45,11 +45,12 @@ class Concept:
     vectors: Mapping[str, Tensor]
     clips: Mapping[str, str]
 
-    def vector(self, identity: str, clip: str) -> Tensor:
-        """Return the unit vector for the CLIP called `clip`.
+    def vector(self, identity: str, clip: str, length: int) -> Tensor:
+        """Return the unit vector for the CLIP called `clip`, of which vectors have `length` numbers.
 
         Raises:
             UsageError: the concept was not learned with it.
+            ModelError: the vector has another length.
         """
         if identity not in self.vectors:
             known = ", ".join(self.clips.values())
@@ -58,7 +59,10 @@ class Concept:
                 f"<{self.name}> was learned with {known}, and not with {clip}. Learn it for all of them: "
                 f"clipart concept learn {self.name} PICTURE... {flags}"
             )
-        return self.vectors[identity]
+        found = self.vectors[identity]
+        if len(found) != length:
+            raise _broken(self.name, f"{len(found)} numbers for {clip}, which has {length}")
+        return found
 
 
 def require_name(name: str) -> str:
@@ -115,8 +119,8 @@ def load(name: str) -> Concept:
     with _reading(name, "pt") as (file, about):
         clips = {str(key): str(value) for key, value in about["clips"].items()}
         vectors = {identity: file.get_tensor(identity).float() for identity in clips}
-        if any(each.ndim != 1 for each in vectors.values()):
-            raise ValueError("a vector has another form")
+        if any(each.ndim != 1 or not bool(each.isfinite().all()) for each in vectors.values()):
+            raise ValueError("a vector has another form, or a number that is none")
         return Concept(require_name(name), str(about["word"]), int(about["pictures"]), vectors, clips)
 
 
@@ -157,10 +161,14 @@ def _reading(name: str, framework: str) -> Iterator[tuple[Any, dict[str, Any]]]:
         with safe_open(path, framework) as file:
             yield file, json.loads((file.metadata() or {})["clipart"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise ModelError(
-            f"{path}: is no concept of clipart's, or is damaged ({error}). Learn it again, or remove it: "
-            f"clipart concept rm {name}"
-        ) from None
+        raise _broken(name, error) from None
+
+
+def _broken(name: str, reason: object) -> ModelError:
+    return ModelError(
+        f"{path_of(name)}: is no concept of clipart's, or is damaged ({reason}). Learn it again, or remove "
+        f"it: clipart concept rm {name}"
+    )
 
 
 def store(concept: Concept) -> Path:

@@ -167,6 +167,10 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     "more",
     [
         {"settings": {"init": "/etc/passwd"}},
+        {"settings": {"image_prompt": ["/etc/passwd::0.5"]}},
+        {"settings": {"style": "/etc/passwd"}},
+        {"settings": {"mask": "/etc/passwd"}},
+        {"settings": {"palette": "/etc/passwd.png"}},
         {"settings": {"vqgan": "/tmp/evil.ckpt"}},
         {"settings": {"clip": "local-dir:/tmp/evil"}},
         {"settings": {"clip": ["ViT-B-32@/tmp/evil.pt"]}},
@@ -224,12 +228,12 @@ def test_a_recipe_of_others_is_data(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "recipe.toml").write_text(
-        'prompt = "<img src=x>"\ninit = "/etc/passwd"\nclip = ["local-dir:/tmp/evil"]\n'
+        'prompt = "<img src=x>"\ninit = "/etc/passwd"\nstyle = ["/etc/passwd"]\nclip = ["local-dir:/tmp/evil"]\n'
     )
     for served in serving(tmp_path):
         shown = served.get("/api/runs/run").json
         assert shown["ask"]["prompt"] == "<img src=x>"
-        assert not {"init", "clip", "judge", "vqgan"} & set(shown["ask"]["settings"])
+        assert not {"init", "style", "clip", "judge", "vqgan"} & set(shown["ask"]["settings"])
 
 
 # --- uploads ---
