@@ -219,7 +219,10 @@ def bars(found: Table) -> list[dict[str, Any]]:
 
 
 def is_made(recipe: Recipe, path: Path) -> bool:
-    """Say whether the picture at `path` is of `recipe` and of the models that are here; a judge only looks on."""
+    """Say whether the picture at `path` is of `recipe` and of the models that are here; a judge only looks on.
+
+    Which of the settings were left open (`left`) makes no other picture.
+    """
     try:
         origin = read_origin(path)
     except ClipartError:
@@ -228,7 +231,8 @@ def is_made(recipe: Recipe, path: Path) -> bool:
     wanted = shared(Origin(recipe, model_hashes(recipe)))
     judge, climbed = str(wanted.recipe.judge), [spec.name for spec in wanted.recipe.clip]
     looked_on = {judge: origin.models.get(judge, "")} if recipe.until is None and judge not in climbed else {}
-    return origin.recipe == wanted.recipe and origin.models == {**wanted.models, **looked_on}
+    same = origin.recipe.model_copy(update={"left": wanted.recipe.left}) == wanted.recipe
+    return same and origin.models == {**wanted.models, **looked_on}
 
 
 def make(recipe: Recipe, path: Path) -> None:

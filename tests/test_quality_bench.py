@@ -157,7 +157,10 @@ def test_a_picture_outlives_its_judge_but_not_its_critic(
 ) -> None:
     def made(settings: dict[str, object], was: dict[str, str], now: dict[str, str]) -> bool:
         recipe = quality.make_recipe({"prompt": "apple", "seed": 1} | settings)
-        origin = SimpleNamespace(recipe=recipe.resolve(), models=was)
+        before = recipe.resolve().model_copy(
+            update={"left": ("device",)}
+        )  # an older version left others open
+        origin = SimpleNamespace(recipe=before, models=was)
         monkeypatch.setattr(quality, "read_origin", lambda _: origin)
         monkeypatch.setattr(quality, "model_hashes", lambda _: dict(now))
         return quality.is_made(recipe, tmp_path / "apple.png")
