@@ -268,7 +268,7 @@ class Recipe(Schema):
     @field_validator("no")
     @classmethod
     def _prompt_reads(cls, no: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if info.data.get("prompt", "").strip() or no:  # without either, a picture may stand in their place
+        if info.data.get("prompt", "").strip():  # without it, a picture may stand in its place
             refusing(lambda text: parse(text, no=no))(info.data.get("prompt", ""))
         return no
 

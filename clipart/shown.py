@@ -68,7 +68,8 @@ def parts_of(prompt: str, no: Sequence[str], shown: Sequence[str]) -> Prompt:
         name, weight = read_shown(text)
         label = " ".join(Path(real_name(name)).name[:_NAME_CHARACTERS].split()) or "picture"
         pictures.append(Part(label.encode(errors="replace").decode(), weight, picture=f"{KEY}/{index}"))
-    if pictures and not prompt.strip() and not no:
-        return Prompt(tuple(pictures))
+    if pictures and not prompt.strip():
+        avoided = parse("a", no=no).parts[1:]  # a prompt that is only to be avoided does not read by itself
+        return Prompt((*avoided, *pictures))
     words = parse(prompt, no=no)
     return Prompt((*words.parts, *pictures)) if pictures else words

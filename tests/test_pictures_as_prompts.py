@@ -89,6 +89,8 @@ def test_a_picture_may_stand_alone_and_words_may_not_be_missing_otherwise() -> N
     recipe = make_recipe({"prompt": "", "image_prompt": "sun.png"})
     assert [part.text for part in recipe.parts.parts] == ["sun.png"]
     assert recipe.title == "sun.png"
+    recipe = make_recipe({"prompt": "", "image_prompt": "sun.png", "no": "fog"})
+    assert [(part.text, part.weight) for part in recipe.parts.parts] == [("fog", -0.5), ("sun.png", 1)]
     with pytest.raises(UsageError, match="no text"):
         make_recipe({"prompt": " "})
     with pytest.raises(UsageError, match="sum to"):
