@@ -110,8 +110,13 @@ def test_a_library(monkeypatch: pytest.MonkeyPatch, line: str, state: str, says:
 def test_a_library_that_does_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     requires(monkeypatch, "rich>=1")
     monkeypatch.setattr(doctor, "import_module", fail_with(OSError("libfoo.so is missing\nand more")))
-    *_, found = doctor.versions()
+    *_, found = doctor.versions(deep=True)
     assert (found.state, found.text.split("; ")[1]) == ("fail", "OSError: libfoo.so is missing")
+    *_, found = doctor.versions()
+    assert found.state == "ok"
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    *_, found = doctor.versions()
+    assert (found.state, found.text.split("; ")[1]) == ("fail", "ImportError: there is no module rich")
 
 
 def test_what_is_for_other_systems_and_extras_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,9 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,10 +46,14 @@ class Finding:
     todo: str = ""
 
 
-def check_up(sink: Sink) -> int:
-    """Print every finding; return 1 if one of them stops the main job, else 0."""
+def check_up(sink: Sink, deep: bool = False) -> int:
+    """Print every finding; return 1 if one of them stops the main job, else 0.
+
+    With `deep` every library is imported, which takes seconds; without it, only its version is looked at, and
+    whether its modules are there.
+    """
     findings: list[Finding] = []
-    for check in (versions, devices, encoders, models, parts, folders):
+    for check in (partial(versions, deep), devices, encoders, models, parts, folders):
         for finding in _guarded(check):
             if not findings or findings[-1].group != finding.group:
                 sink.show("", f" {finding.group}")
@@ -66,7 +72,8 @@ def _guarded(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
         yield from check()
     except ImportError as error:
         todo = "pip install --force-reinstall clipart"
-        yield Finding(check.__name__.capitalize(), "imports", "fail", f"{error}", todo)
+        group = getattr(check, "func", check).__name__.capitalize()
+        yield Finding(group, "imports", "fail", f"{error}", todo)
 
 
 def version_of(distribution: str) -> str:
@@ -77,8 +84,8 @@ def version_of(distribution: str) -> str:
         return NOT_INSTALLED
 
 
-def versions() -> Iterator[Finding]:
-    """Look at Python and every library that clipart requires: there, of a right version, in working order."""
+def versions(deep: bool = False) -> Iterator[Finding]:
+    """Look at Python and every library that clipart requires: its version, and if `deep` whether it works."""
     ours = version_of(OURS)
     if ours == NOT_INSTALLED:
         yield Finding(VERSIONS, OURS, "warn", ours, "It runs from a folder. To install it: pip install .")
@@ -88,7 +95,7 @@ def versions() -> Iterator[Finding]:
     yield _python(python)
     modules = import_names()
     for requirement in needed:
-        yield _library(requirement, modules)
+        yield _library(requirement, modules, deep)
 
 
 def requirements() -> tuple[list[Requirement], str]:
@@ -140,7 +147,7 @@ def _python(wanted: str) -> Finding:
     return Finding(VERSIONS, "python", "fail", f"{version}, and clipart needs {wanted}", todo)
 
 
-def _library(requirement: Requirement, modules: Mapping[str, str]) -> Finding:
+def _library(requirement: Requirement, modules: Mapping[str, str], deep: bool) -> Finding:
     from packaging.utils import canonicalize_name
 
     name, version = requirement.name, version_of(requirement.name)
@@ -150,15 +157,23 @@ def _library(requirement: Requirement, modules: Mapping[str, str]) -> Finding:
     if not requirement.specifier.contains(version, prereleases=True):
         needed = f"{version}, and clipart needs {requirement.specifier}"
         return Finding(VERSIONS, name, "fail", needed, install)
-    from clipart.models.hub import set_aside
-
+    module = modules.get(canonicalize_name(name), name)
     try:
-        with set_aside():
-            import_module(modules.get(canonicalize_name(name), name))
+        if deep:
+            _import(module)
+        elif find_spec(module) is None:
+            raise ImportError(f"there is no module {module}")
     except Exception as error:  # whatever goes wrong within a library, the doctor reports it
         reason = (str(error).splitlines() or [""])[0]
         return Finding(VERSIONS, name, "fail", f"{version}; {type(error).__name__}: {reason}", install)
     return Finding(VERSIONS, name, "ok", version)
+
+
+def _import(module: str) -> None:
+    from clipart.models.hub import set_aside
+
+    with set_aside():
+        import_module(module)
 
 
 def devices() -> Iterator[Finding]:

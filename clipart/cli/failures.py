@@ -121,7 +121,7 @@ TABLE: tuple[tuple[Callable[[BaseException], bool], int | None, Callable[[Any], 
     (_is(typer.Abort), 1, lambda _: "Stopped."),
     (is_out_of_memory, 4, lambda _: f"Out of memory. {LESS_MEMORY}"),
     (_out_of_disk, 4, lambda e: f"The disk is full{f' at {e.filename}' if e.filename else ''}. {MORE_DISK}"),
-    (_is(ImportError), 1, lambda e: f"{e}. `clipart doctor` shows what is missing."),
+    (_is(ImportError), 1, lambda e: f"{e}. `clipart doctor --deep` shows what is missing."),
     (_is(OSError), 1, _os_error),
     (_is(BaseException), 1, _unexpected),
 )
