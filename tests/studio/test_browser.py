@@ -101,6 +101,9 @@ def test_make_watch_pause_branch_and_keep(page: Any, served: Served, tmp_path: P
     page.wait_for_selector("#picture:not([hidden])")
     first = page.get_attribute("#picture", "data-shown")
     until(page, f"document.querySelector('#picture').dataset.shown !== '{first}'")  # it moves
+    until(
+        page, "Number(document.querySelector('#timeline').max) >= 4"
+    )  # so that the second moment is not the last
     page.click("#pause")
     state(page, "paused")
     page.evaluate("document.querySelector('#timeline').focus()")
