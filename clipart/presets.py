@@ -22,6 +22,7 @@ from clipart import limits
 from clipart.errors import ClipartError, UsageError
 from clipart.inputs import read_bytes
 from clipart.knobs import knobs
+from clipart.models import home
 from clipart.near import did_you_mean
 from clipart.recipe import GROUPS, Recipe, make_recipe
 from clipart.text import brief, quoted
@@ -51,13 +52,51 @@ class Preset:
 
 
 def preset_names() -> tuple[str, ...]:
-    """Return the names of the presets: `default` first, the other shipped ones, then those of other packages.
+    """Return the names of the presets: `default` first, the other shipped ones, one's own, those of packages.
 
     Raises:
         ClipartError: the installation has no presets.
     """
-    shipped = sorted(_files(_shipped()), key=lambda name: (name != "default", name))
-    return (*shipped, *sorted(set(foreign_presets()) - set(shipped)))
+    shipped = shipped_names()
+    own = sorted(set(_own()) - set(shipped))
+    return (*shipped, *own, *sorted(set(foreign_presets()) - {*shipped, *own}))
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Return the names of the shipped presets, `default` first.
+
+    Raises:
+        ClipartError: the installation has no presets.
+    """
+    return tuple(sorted(_files(_shipped()), key=lambda name: (name != "default", name)))
+
+
+def own_folder() -> Path:
+    """Return where a person's own presets are: `presets` in the folder of their settings.
+
+    Raises:
+        ClipartError: this system knows no such folder.
+    """
+    return home.config() / "presets"
+
+
+def write_own(name: str, values: Mapping[str, Any]) -> None:
+    """Write a preset of a person's own, with a line that says how to go on.
+
+    Raises:
+        UsageError, ResourceError: it cannot be written.
+    """
+    import tomli_w
+
+    hint = "# Settings, one a line, such as: saturation = 0.3; `clipart presets show default` has them."
+    home.write(own_folder() / f"{name}.toml", f"{tomli_w.dumps(values)}\n{hint}\n".encode())
+
+
+def _own() -> dict[str, Path]:
+    try:
+        return _files(own_folder())
+    except (ClipartError, OSError):
+        return {}
 
 
 def load_preset(name_or_path: str) -> Preset:
@@ -142,7 +181,7 @@ def _locate(wanted: str, beside: Path) -> Path:
             f"No preset {quoted(wanted)}.{hint} `clipart presets` lists them; "
             "a file of your own ends in .toml."
         )
-    return _files(_shipped()).get(wanted) or foreign_presets()[wanted]
+    return _files(_shipped()).get(wanted) or _own().get(wanted) or foreign_presets()[wanted]
 
 
 def _own_settings(path: Path, values: dict[str, Any]) -> dict[str, Any]:

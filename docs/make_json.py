@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from clipart.cli.event_kinds import Key  # noqa: E402
-from clipart.cli.events import EVENTS, OBJECTS  # noqa: E402
+from clipart.cli.event_objects import OBJECTS  # noqa: E402
+from clipart.cli.events import EVENTS  # noqa: E402
 
 PAGE = ROOT / "docs" / "json.md"
 HEAD = """# JSON output

@@ -35,7 +35,7 @@ COMMANDS = {
     "explain": "show where in a picture the parts of a prompt are found",
     "suggest": "say which words near a word come out well",
     "parse": "show how a prompt is understood",
-    "presets": "list the presets, or show one as TOML",
+    "presets": "list, show, compare, make and check presets",
     "doctor": "check the installation, and say what to do",
 }
 

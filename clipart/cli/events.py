@@ -9,65 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clipart.cli.event_kinds import Event, Key, check_line
-
-OBJECTS: dict[str, tuple[Key, ...]] = {
-    "reading": (
-        Key("text", "text", "the part of the prompt"),
-        Key("weight", "number", "its weight; below 0 for what is kept away"),
-        Key("match", "number", "how sure the judge is of it, 0 to 1", or_null=True),
-        Key("cosine", "number", "cosine of the picture and the text, -1 to 1", or_null=True),
-    ),
-    "part": (
-        Key("text", "text", "its words, without notation"),
-        Key("weight", "number", "its weight as typed"),
-        Key("share", "number", "its weight divided by the sum of all weights without their signs"),
-        Key("place", "integer", "number of its place in the picture, from 1; null: all of it", or_null=True),
-        Key("emphasis", "emphasis", "the words that are stressed"),
-        Key("tokens", "texts", "the tokens that the CLIP makes of it"),
-        Key("limit", "integer", "tokens that the CLIP reads"),
-        Key("lost", "texts", "words beyond that limit, which it does not read"),
-    ),
-    "word": (
-        Key("text", "text", "the word"),
-        Key("share", "number", "its share, 0 to 1, in what the picture is taken for, of all words"),
-    ),
-    "drawn": (
-        Key("word", "text", "the word"),
-        Key("first", "integer", "in how many pictures the judge named it first"),
-        Key("tries", "integer", "of how many"),
-        Key("match", "number", "the mean match, 0 to 1"),
-        Key("cosine", "number", "cosine of its text with that of the word asked for, -1 to 1"),
-    ),
-    "word lost": (
-        Key("text", "text", "a word of the part"),
-        Key("lost", "number", "the cosine that goes where it is left out"),
-    ),
-    "emphasis": (
-        Key("text", "text", "the words"),
-        Key("weight", "number", "their weight inside the part"),
-    ),
-    "preset": (
-        Key("name", "text", "its name"),
-        Key("about", "text", "what it is for"),
-        Key("changes", "object", "its settings that differ from the defaults, by name"),
-    ),
-    "finding": (
-        Key("group", "text", "what it belongs to"),
-        Key("name", "text", "what was looked at"),
-        Key("state", "text", "`ok`, `warn` or `fail`"),
-        Key("text", "text", "what was found"),
-        Key("todo", "text", "what to do about it, empty for nothing"),
-    ),
-    "model": (
-        Key("name", "text", "what `--clip`, `--judge` and `clipart models` take"),
-        Key("kind", "text", "`clip` or `vqgan`"),
-        Key("bytes", "integer", "size of the download or of the files in the package; 0: not known"),
-        Key("licence", "text", "its licence"),
-        Key("source", "text", "`package`, or its repository on the hub"),
-        Key("about", "text", "what it is"),
-        Key("state", "text", "`embedded`, `here`, `partial` or `absent`"),
-    ),
-}
+from clipart.cli.event_objects import OBJECTS
 
 _MANY = ("clipart batch", "clipart sweep", "clipart compare")
 _RUN = ('clipart "PROMPT"', "clipart replay", "clipart resume")
@@ -307,13 +249,43 @@ EVENTS = (
     ),
     Event(
         "preset",
-        ("clipart presets NAME",),
+        ("clipart presets show",),
         "once",
         (
             Key("name", "text", "its name"),
             Key("about", "text", "what it is for"),
             Key("chain", "texts", "the preset, and those that it extends"),
             Key("settings", "object", "all of its settings, by name"),
+        ),
+    ),
+    Event(
+        "preset diff",
+        ("clipart presets diff",),
+        "once",
+        (
+            Key("first", "text", "the first preset"),
+            Key("second", "text", "the second"),
+            Key("settings", "object", "by name, a list of both values where they differ"),
+        ),
+    ),
+    Event(
+        "preset checked",
+        ("clipart presets check",),
+        "for each preset that can be read",
+        (
+            Key("name", "text", "its name"),
+            Key("chain", "texts", "the preset, and those that it extends"),
+            Key("changes", "object", "its settings that differ from the defaults, by name"),
+        ),
+    ),
+    Event(
+        "preset made",
+        ("clipart presets new",),
+        "when it is written",
+        (
+            Key("name", "text", "its name"),
+            Key("path", "text", "its file"),
+            Key("chain", "texts", "the preset, and those that it extends"),
         ),
     ),
     Event(

@@ -13,7 +13,8 @@ import pytest
 
 from clipart.cli import main
 from clipart.cli.event_kinds import KINDS
-from clipart.cli.events import EVENTS, OBJECTS, check
+from clipart.cli.event_objects import OBJECTS
+from clipart.cli.events import EVENTS, check
 from clipart.cli.sink import Sink
 
 ROOT = Path(__file__).parents[2]
