@@ -18,8 +18,8 @@ FLOORS = [
     {"files", "pictures", "given", "near", "meanings", "palettes", "shelf"},
     {"rng", "prompt", "prompt_error", "device", "surroundings", "target", "tables"},
     {"layout", "iterates", "canvas table", "process table", "finish table"},
-    {"finish"},
     {
+        "finish",
         "recipe",
         "knobs",
         "fields",

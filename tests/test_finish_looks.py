@@ -107,3 +107,20 @@ def test_every_preset_runs(name: str) -> None:
     result = generate("apple", preset=name, seed=1, size=64, steps=3, starts=1, outputs=Outputs(folder=None))
     assert result.steps == 3
     assert min(result.image.size) >= 64
+
+
+def test_redraw_keeps_the_picture_and_makes_its_edge_steeper() -> None:
+    rows = torch.linspace(-1, 1, 128)
+    distance = (rows[:, None].square() + rows.square()).sqrt()
+    soft = torch.sigmoid((distance - 0.5) * 14)  # a soft dark disc on white
+    image = torch.stack([soft * 0.2 + 0.8, soft, soft])
+    drawn = make_chain(("redraw",))(image)
+    assert drawn.shape == image.shape
+    assert (drawn - image).abs().mean() < 0.1
+
+    def steepest(picture: torch.Tensor) -> float:
+        return float(picture[1, 64].diff().abs().max())
+
+    assert steepest(drawn) > 1.3 * steepest(image)
+    plain = make_chain(("redraw:0",))(image)
+    assert not torch.equal(plain, drawn)
