@@ -51,7 +51,9 @@ def test_a_slip_of_the_finger_is_mentioned(fake: FakeRun, capsys: pytest.Capture
     assert "the command is" not in capsys.readouterr().err
 
 
-def test_typers_own_runner_sees_the_same_commands() -> None:
+def test_typers_own_runner_sees_the_same_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    for each in ("presets", "concept", "models"):
+        assert main([each]) == 0  # whatever an action imports, the command can be read again
     shown = CliRunner().invoke(app, ["presets", "--help"])
     assert shown.exit_code == 0
     assert "[NAME]" in shown.stdout

@@ -11,7 +11,7 @@ from clipart.cli.options import Force, Json, NoColor, option
 from clipart.errors import UsageError
 from clipart.near import did_you_mean
 
-ACTIONS = ("learn", "list", "show", "rm")  # each a module here, with a function `act`
+ACTIONS = ("learn", "list", "show", "rm")  # each a module here (list: listing), with a function `act`
 
 
 def concept(
@@ -48,4 +48,5 @@ def concept(
     if not names and action != "list":
         more = " PICTURE..." if action == "learn" else ""
         raise UsageError(f"clipart concept {action}: type a name: clipart concept {action} tom{more}")
-    import_module(f"{__name__}.{action}").act(sink, names or [], init=init, clip=clip or (), force=force)
+    module = "listing" if action == "list" else action  # `list` would hide the type in this module
+    import_module(f"{__name__}.{module}").act(sink, names or [], init=init, clip=clip or (), force=force)

@@ -10,7 +10,7 @@ import typer
 from clipart.cli.options import Force, Json, NoColor, option
 from clipart.errors import UsageError
 
-# Each is a module here, with a function `act`, and the least and largest number of names that it takes.
+# Each is a module here (list: listing) with a function `act`; and how many names it takes, least and most.
 ACTIONS = {"list": (0, 0), "show": (1, 100), "diff": (2, 2), "new": (1, 1), "check": (1, 100)}
 
 
@@ -41,4 +41,5 @@ def presets(
         wanted = {0: "no name", 1: "the name of a preset", 2: "the names of two presets"}[least]
         example = " ".join(["clipart presets", action, *["poster", "night"][:least]])
         raise UsageError(f"clipart presets {action}: takes {wanted}. Type for example: {example}")
-    import_module(f"{__name__}.{action}").act(sink, names, base=base or "default", force=force)
+    module = "listing" if action == "list" else action  # `list` would hide the type in this module
+    import_module(f"{__name__}.{module}").act(sink, names, base=base or "default", force=force)
