@@ -62,3 +62,18 @@ def test_of_a_single_picture_it_stands_beside_it(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     assert main(["sun", *SMALL, "--explain-every", "4", "-o", "a.png"]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "a-explained.mp4"}
+
+
+def test_a_run_that_goes_on_leaves_the_film_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = draw_all(tmp_path)["both"]
+    monkeypatch.chdir(tmp_path)
+    assert main(["sun", "--image-prompt", str(shown), *SMALL, "--explain-every", "2"]) == 0
+    (film,) = tmp_path.rglob("explained.mp4")
+    before = film.read_bytes()
+    shown.unlink()  # a checkpoint has it
+    assert main(["resume", str(film.parent), "--steps", "8", "--explain-every", "2"]) == 0
+    assert film.read_bytes() == before
+    frames = iio.imread(film.with_name("explained-from-4.mp4"))
+    assert len(frames) == FPS + 3  # after steps 4, 6 and 8, and the last for a second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,20 @@ class Heats:
         recipe: of the run, with its prompt.
         every: steps from one look to the next; the first and the last picture are looked at in any case.
         clip: the CLIP that looks; by default the first critic of the run.
+        held: the pictures among the parts of the prompt, by key, each (1, 3, height, width) in [0, 1]; by default
+            their files are read.
+
+    Attributes:
+        first: the step of the first picture that came, None before.
 
     Raises:
         UsageError: that many steps are more than `MOST_FRAMES` looks.
         ModelError: the CLIP is not on this machine.
     """
 
-    def __init__(self, recipe: Recipe, every: int, clip: str | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, every: int, clip: str | None = None, held: Mapping[str, Tensor] | None = None
+    ) -> None:
         if recipe.steps / every > MOST_FRAMES:
             least = -(-recipe.steps // MOST_FRAMES)
             raise UsageError(
@@ -47,13 +55,16 @@ class Heats:
                 f"Type {least} or more."
             )
         self.every, self._prompt = every, recipe.parts
-        self._held = read_pictures(recipe)
+        self._held = read_pictures(recipe) if held is None else held
+        self.first: int | None = None
         with still():
             self._clip = looking(clip or recipe.clip[0].name)
         self.frames: list[np.ndarray[Any, Any]] = []
 
     def __call__(self, it: Iterate) -> None:
         """Look at a picture of the run, if it is its turn."""
+        if self.first is None:
+            self.first = it.step
         if it.step % self.every and it.stop is None:
             return
         image = it.image[None]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clipart.cli.drive import drive
-from clipart.cli.options import Json, NoColor, Quiet, Run, folder_of_run, option
+from clipart.cli.heats import with_heats
+from clipart.cli.options import EXPLAIN, Json, NoColor, Quiet, Run, folder_of_run, option
 from clipart.cli.summary import again
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ Judge = Annotated[
 Vqgan = Annotated[
     str | None, option("--vqgan", about="allow a VQGAN of the run that is in a file", metavar="FILE")
 ]
+ExplainEvery = Annotated[int | None, option("--explain-every", about=EXPLAIN, metavar="N", min=1)]
 
 
 def resume(
@@ -42,6 +44,7 @@ def resume(
     clip: Clips = None,
     judge: Judge = None,
     vqgan: Vqgan = None,
+    explain_every: ExplainEvery = None,
     json: Json = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
@@ -55,6 +58,7 @@ def resume(
 
     run = folder_of_run(run)
     require_free(run)  # before torch is loaded, which takes seconds
+    from clipart.process.base import branch
     from clipart.record.checkpoint import latest, require_allowed
     from clipart.runs import extended
 
@@ -71,6 +75,9 @@ def resume(
     ) -> Result:
         from clipart.runs import resume as go_on
 
-        return go_on(saved, steps, device, consumers, stop_now, sink.warn, allowed)
+        def job_with(watching: Sequence[Consumer]) -> Result:
+            return go_on(saved, steps, device, watching, stop_now, sink.warn, allowed)
+
+        return with_heats(recipe, explain_every, consumers, job_with, branch(saved.tensors, "held"))
 
     drive(sink, recipe, job, lambda result: again(["replay", str(run)], recipe, seed_given=True))
