@@ -105,7 +105,7 @@ class Recipe(Schema):
         None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100
     )
     grain: float = knob(0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1)
-    finish: Chain | None = knob(None, "Picture", "steps after the last, or none (default clean)", joined=True)
+    finish: Chain | None = knob(None, "Picture", "last steps, or none (default clean,crisp)", joined=True)
     upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
     steps: int = knob(500, "Stopping", "largest number of steps", "steps", ge=1, le=1_000_000)
@@ -312,8 +312,10 @@ class Recipe(Schema):
 
     @property
     def chain(self) -> tuple[str, ...]:
-        """The finish steps with `upscale` as the last of them."""
-        return (*(self.finish or ()), *([f"upscale:{self.upscale}"] if self.upscale > 1 else []))
+        """The finish steps with `upscale` as the last of them, or before `crisp`, for lines of that size."""
+        steps, larger = self.finish or (), [f"upscale:{self.upscale}"] if self.upscale > 1 else []
+        at = steps.index("crisp") if "crisp" in steps else len(steps)
+        return (*steps[:at], *larger, *steps[at:])
 
     @property
     def picture(self) -> str | None:

@@ -106,7 +106,8 @@ def _optimizer(recipe: Recipe) -> str:
 
 def _finish(recipe: Recipe) -> tuple[str, ...]:
     last = recipe.stages[-1].canvas if recipe.stages else None
-    return CANVASES[last or recipe.canvas].finish
+    own = CANVASES[last or recipe.canvas].finish
+    return (*own, *_traits(recipe).finish) if own else own
 
 
 def _scale(recipe: Recipe) -> float:
@@ -134,7 +135,7 @@ OPEN: dict[str, Open] = {
     "judge": Open(("clip",), _judge),
     **{name: _needed(name) for name in LOADERS},
     "optimizer": Open(("canvas",), _optimizer),
-    "finish": Open(("canvas", "stages"), _finish),
+    "finish": Open(("canvas", "stages", "clip"), _finish),
     "scale": Open(
         ("canvas", "clip", "layout", "place", "prompt", "no", "image_prompt", "width", "height"), _scale
     ),

@@ -10,6 +10,7 @@ from clipart.errors import UsageError
 from clipart.finish import FINISHES
 from clipart.finish.chain import make_chain
 from clipart.presets import load_preset, preset_names
+from clipart.recipe import Recipe
 from clipart.runs import Outputs, generate
 
 
@@ -107,6 +108,37 @@ def test_every_preset_runs(name: str) -> None:
     result = generate("apple", preset=name, seed=1, size=64, steps=3, starts=1, outputs=Outputs(folder=None))
     assert result.steps == 3
     assert min(result.image.size) >= 64
+
+
+def soft_disc(side: int) -> Tensor:
+    """A dark disc on white whose edge is a thirtieth of the side wide: (3, side, side)."""
+    rows = torch.linspace(-1, 1, side)
+    distance = (rows[:, None].square() + rows.square()).sqrt()
+    soft = torch.sigmoid((distance - 0.5) * 65)
+    return torch.stack([soft * 0.2 + 0.8, soft, soft])
+
+
+@pytest.mark.parametrize("side", [64, 256, 600])
+def test_crisp_makes_a_soft_edge_a_line_where_it_was(side: int) -> None:
+    image = soft_disc(side)
+    drawn = finish("crisp", image)
+    between = [float(((each[1] > 0.1) & (each[1] < 0.9)).float().mean()) for each in (image, drawn)]
+    assert between[1] < 0.5 * between[0]
+    assert abs(float(drawn[1].mean() - image[1].mean())) < 0.01  # the disc is as large as it was
+    assert torch.equal(drawn, finish("crisp:1", image))
+    assert torch.equal(finish("crisp:0", image), image)
+
+
+def test_crisp_leaves_shading() -> None:
+    shaded = torch.linspace(0.2, 0.9, 256).expand(3, 256, 256) + 0.02 * torch.sin(torch.arange(256.0))
+    assert (finish("crisp", shaded) - shaded).abs().max() < 0.03
+
+
+def test_crisp_comes_after_the_enlargement() -> None:
+    assert Recipe(prompt="a", upscale=2).resolve().chain == ("clean", "upscale:2", "crisp")
+    assert Recipe(prompt="a", upscale=2, finish=("clean", "border")).chain == ("clean", "border", "upscale:2")
+    assert Recipe(prompt="a", canvas="shapes").resolve().chain == ()
+    assert Recipe(prompt="a", clip=("ViT-B-32/openai",)).with_(device="cpu").finish is None
 
 
 def test_redraw_keeps_the_picture_and_makes_its_edge_steeper() -> None:

@@ -26,9 +26,9 @@ def with_heats(
 ) -> Result:
     """Return what `run` does with `consumers`, and write the film if `every` so many steps one is wanted.
 
-    It is `NAME` in the folder of the run; of a run without one, it stands beside the picture. A run that goes on
-    from step 150 leaves the film that is there, and writes `explained-from-150.mp4`. `held` are the pictures
-    among the parts of its prompt, by key; without it, their files are read.
+    It is `NAME` in the folder of the run; of a run without one, it stands beside the picture. A run that goes
+    on from step 150 leaves the film that is there, and writes `explained-from-150.mp4`. `held` are the
+    pictures among the parts of its prompt, by key; without it, their files are read.
 
     Raises:
         UsageError: `every` asks for too many looks, or whatever `run` raises.

@@ -22,6 +22,7 @@ FINISHES: Table[Callable[..., Tensor]] = Table(
         "flat": "clipart.finish.flat:flat",
         "upscale": "clipart.finish.enlarge:enlarge",
         "sharpen": "clipart.finish.sharpen:sharpen",
+        "crisp": "clipart.finish.crisp:crisp",
         "redraw": "clipart.finish.redraw:redraw",
         "contrast": "clipart.finish.contrast:contrast",
         "white-balance": "clipart.finish.white_balance:white_balance",

@@ -66,6 +66,7 @@ class Traits:
 
     Attributes:
         layout, distance, starts: values of those settings of a recipe.
+        finish: the steps after those of a canvas that has finish steps.
         judges: which models judge such critics, the first that does not climb itself; where there is none,
             the first critic does.
     """
@@ -73,6 +74,7 @@ class Traits:
     layout: str
     distance: str
     starts: int
+    finish: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
 
 
@@ -91,7 +93,11 @@ def entries() -> tuple[Entry, ...]:
 def sorts() -> dict[str, Traits]:
     """Return the traits of the table by the name that an entry's `sees` has."""
     found = _table()["traits"].items()
-    return {name: Traits(**{**each, "judges": tuple(each.get("judges", ()))}) for name, each in found}
+    return {name: Traits(**{key: _kept(value) for key, value in each.items()}) for name, each in found}
+
+
+def _kept(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def default(kind: str) -> str:

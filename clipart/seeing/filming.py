@@ -34,8 +34,8 @@ class Heats:
         recipe: of the run, with its prompt.
         every: steps from one look to the next; the first and the last picture are looked at in any case.
         clip: the CLIP that looks; by default the first critic of the run.
-        held: the pictures among the parts of the prompt, by key, each (1, 3, height, width) in [0, 1]; by default
-            their files are read.
+        held: the pictures among the parts of the prompt, by key, each (1, 3, height, width) in [0, 1]; by
+            default their files are read.
 
     Attributes:
         first: the step of the first picture that came, None before.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +16,10 @@ from clipart.cli.summary import again
 if TYPE_CHECKING:
     from clipart.cli.drive import Consumer
     from clipart.recipe import Recipe
+    from clipart.record.checkpoint import Checkpoint
     from clipart.runs import Result
+
+    StopNow = Callable[[], bool]
 
 
 Steps = Annotated[
@@ -70,14 +74,22 @@ def resume(
     if steps and steps < saved.recipe.steps:
         sink.note(f"the run was to have {saved.recipe.steps} steps, and now ends at {steps}")
 
-    def job(
-        _: Recipe, consumers: list[Consumer], stop_now: Callable[[], bool], __: Callable[[int, int], None]
-    ) -> Result:
-        from clipart.runs import resume as go_on
-
-        def job_with(watching: Sequence[Consumer]) -> Result:
-            return go_on(saved, steps, device, watching, stop_now, sink.warn, allowed)
-
+    def job(_: Recipe, consumers: list[Consumer], stop_now: StopNow, __: Any) -> Result:
+        job_with = partial(_go_on, saved, steps, device, stop_now, sink.warn, allowed)
         return with_heats(recipe, explain_every, consumers, job_with, branch(saved.tensors, "held"))
 
     drive(sink, recipe, job, lambda result: again(["replay", str(run)], recipe, seed_given=True))
+
+
+def _go_on(
+    saved: Checkpoint,
+    steps: int | None,
+    device: str | None,
+    stop_now: StopNow,
+    tell: Callable[[str], None],
+    allowed: dict[str, Any],
+    consumers: Sequence[Consumer],
+) -> Result:
+    from clipart.runs import resume as go_on
+
+    return go_on(saved, steps, device, consumers, stop_now, tell, allowed)
