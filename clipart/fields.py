@@ -18,6 +18,7 @@ from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
 from clipart.palettes import read_colour, read_palette
 from clipart.process import PROCESSES
 from clipart.shown import canonical, canonical_style
+from clipart.steering import canonical_steer
 from clipart.tables import Table
 from clipart.target import Target, parse_target
 from clipart.text import code_point, first_forbidden, kept_name
@@ -119,6 +120,11 @@ Styles = Annotated[
     tuple[Annotated[str, BeforeValidator(place), AfterValidator(refusing(canonical_style))], ...],
     BeforeValidator(one_or_more),
     Field(max_length=limits.SHOWN),
+]
+Steers = Annotated[
+    tuple[Annotated[str, AfterValidator(refusing(canonical_steer))], ...],
+    BeforeValidator(one_or_more),
+    Field(max_length=limits.STEERED),
 ]
 SymmetryKind = Annotated[str, AfterValidator(refusing(read_symmetry))]
 CanvasName = Annotated[str, AfterValidator(refusing(CANVASES.check))]

@@ -35,6 +35,7 @@ MISTAKES = 8  # of a recipe that are told
 CHARACTERS = 10_000  # of a text in a recipe
 CRITICS = 16
 AVOIDED = 100  # texts of --no
+STEERED = 1000  # times that the weights of a run change
 SHOWN = 16  # pictures of --image-prompt, and of --style
 NAMES_LEFT = 200  # in `left`
 

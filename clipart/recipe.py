@@ -7,7 +7,6 @@ line, under one name.
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -34,6 +33,7 @@ from clipart.fields import (
     ProcessName,
     Schedule,
     Shown,
+    Steers,
     Styles,
     SymmetryKind,
     Texts,
@@ -43,7 +43,7 @@ from clipart.fields import (
     listed,
     refusing,
 )
-from clipart.finish.chain import enlargement
+from clipart.finish.chain import enlarged, enlargement
 from clipart.keeping import keeping
 from clipart.layout import SIDE, lay_out
 from clipart.models.registry import default
@@ -52,7 +52,8 @@ from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
 from clipart.schema import Schema
 from clipart.shown import parts_of, read_shown
-from clipart.stages import Stage
+from clipart.stages import Stage, falls_in
+from clipart.steering import require_steerable
 from clipart.values import sized
 
 SHOWN = ("image_prompt", "style")
@@ -82,6 +83,7 @@ class Recipe(Schema):
     place: Texts = knob(
         (), "Prompt", "box of a part: PART=left, PART=X%,Y%,W%,H% (repeatable)", max_length=16
     )
+    steer: Steers = knob((), "Prompt", "weights of the parts from a step on: STEP=W,W (repeatable)", "TEXT")
 
     width: int | None = knob(None, "Picture", "width; default: by what is drawn", "pixels", ge=16, le=8192)
     height: int | None = knob(None, "Picture", "height; default: by what is drawn", "pixels", ge=16, le=8192)
@@ -105,7 +107,9 @@ class Recipe(Schema):
         None, "Picture", "starts to try; default 6, with a fetched CLIP 1", "starts", ge=1, le=100
     )
     grain: float = knob(0.1, "Picture", "grain of the static: 0 broad clouds, 1 specks", "0 to 1", ge=0, le=1)
-    finish: Chain | None = knob(None, "Picture", "last steps, or none (default clean,crisp)", joined=True)
+    finish: Chain | None = knob(
+        None, "Picture", "last steps, or none (default clean,paper,crisp)", joined=True
+    )
     upscale: int = knob(1, "Picture", "enlarge the finished picture 1 to 4 times", "times", ge=1, le=4)
 
     steps: int = knob(500, "Stopping", "largest number of steps", "steps", ge=1, le=1_000_000)
@@ -284,6 +288,7 @@ class Recipe(Schema):
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
         refusing(require_fitting)(self)
+        refusing(require_steerable)(self)
         refusing(lambda recipe: lay_out(recipe.parts, apart=True, boxes=recipe.place))(self)
         return self
 
@@ -312,10 +317,8 @@ class Recipe(Schema):
 
     @property
     def chain(self) -> tuple[str, ...]:
-        """The finish steps with `upscale` as the last of them, or before `crisp`, for lines of that size."""
-        steps, larger = self.finish or (), [f"upscale:{self.upscale}"] if self.upscale > 1 else []
-        at = steps.index("crisp") if "crisp" in steps else len(steps)
-        return (*steps[:at], *larger, *steps[at:])
+        """The finish steps with `upscale` among them."""
+        return enlarged(self.finish or (), self.upscale)
 
     @property
     def picture(self) -> str | None:
@@ -378,13 +381,7 @@ class Recipe(Schema):
 
     def stage_at(self, step: int) -> Stage | None:
         """Return the stage that `step` (1 to `steps`) falls in, None where there are no stages."""
-        total = sum(stage.share for stage in self.stages)
-        end = 0.0
-        for stage in self.stages:
-            end += stage.share / total * self.steps
-            if step <= math.floor(end + 1e-6) or stage is self.stages[-1]:
-                return stage
-        return None
+        return falls_in(self.stages, step, self.steps)
 
 
 def _overrides(stage: Stage) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from clipart.record.render import Film, render
 from clipart.record.trajectory import open_trajectory
 from clipart.session import Session
 from clipart.settings import Settings
+from clipart.steering import steered_on
 from clipart.surroundings import as_needed, mind_forks
 from clipart.values import sized
 
@@ -179,6 +180,7 @@ def resume(
     stop_now: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = lambda notice: None,
     allowed: Mapping[str, Any] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Result:
     """Go on with `run`, a folder or a checkpoint of one, from there, as if it had never stopped.
 
@@ -186,9 +188,11 @@ def resume(
     `tell`. A run that has ended gets its picture and video written again, unless it is given more `steps`:
     from there on it goes as a run of so many steps goes, with the rates that those have at that point.
     `allowed` are models in files that a run from another machine may read: `{"clip": ("local-dir:x",)}`.
+    `weights`, one for each part of the prompt, count from the next step on; the recipe keeps them in `steer`.
 
     Raises:
-        UsageError: no run there, it still goes on, a link in it, a model not allowed, or too few `steps`.
+        UsageError: no run there, it still goes on, a link in it, a model not allowed, too few `steps`, or
+            `weights` that do not fit (`clipart.steering`).
         ClipartError: no checkpoint can be used; or as `run`.
     """
     began = time.monotonic()
@@ -198,7 +202,7 @@ def resume(
         stack.enter_context(folder.held())
         saved = require_newest(run, folder) if isinstance(run, Checkpoint) else latest(folder, tell)
         require_allowed(saved, allowed or {})
-        recipe = extended(saved, steps, device)
+        recipe = extended(saved, steps, device, weights)
         folder.clear_away()
         session = restore(saved, recipe)
         record, iterates = _take_up(saved, session, folder, stop_now, tell, stack)
@@ -229,13 +233,24 @@ def _take_up(
     return record, chain((first,), iterates)
 
 
-def extended(saved: Checkpoint, steps: int | None = None, device: str | None = None) -> Recipe:
-    """Return the recipe of a run that goes on from `saved` to `steps` steps.
+def extended(
+    saved: Checkpoint,
+    steps: int | None = None,
+    device: str | None = None,
+    weights: Sequence[float] | None = None,
+) -> Recipe:
+    """Return the recipe of a run that goes on from `saved` to `steps` steps, with other `weights` if given.
 
     Raises:
-        UsageError: as many steps are done already.
+        UsageError: as many steps are done already, or the weights do not fit the prompt.
     """
     recipe = saved.recipe
+    if weights is not None:
+        if saved.ended and steps is None:
+            raise UsageError(
+                f"--weights: the run has ended after {saved.step} steps. Add --steps N, with N above that."
+            )
+        recipe = steered_on(recipe, saved.step, weights)
     if steps is not None and steps <= saved.step and steps != recipe.steps:
         raise UsageError(f"--steps {steps}: {saved.step} steps are done already. Give more, or leave it out.")
     changes = {"steps": steps, "device": device}

@@ -36,6 +36,7 @@ from clipart.recipe import Recipe
 from clipart.rng import Streams
 from clipart.shelf import once
 from clipart.stages import Stage
+from clipart.steering import steered
 from clipart.surroundings import as_needed
 
 _MUCH = 0.1  # of what is shown
@@ -220,6 +221,8 @@ class Session:
         Raises:
             DivergedError: it cannot go on; the canvas is at its last good state.
         """
+        if self.recipe.steer:
+            self.objective.weigh(steered(self.prompt, self.recipe.steer, step))
         done = step / self.recipe.steps
         views = sample_views(settings, *self.canvas.size, done, self.streams, self.layout)
         return self.process.step(self.objective, views, settings, step)
@@ -273,6 +276,7 @@ class Session:
 
     def check(self) -> Check:
         """Let the judge look at what is shown."""
+        self.judge.prompt = steered(self.prompt, self.recipe.steer, self.step)
         return self.judge.check(self.visible, self.step)
 
     # --- canvas and process ---

@@ -23,6 +23,7 @@ class Settings(TypedDict, total=False):
     image_prompt: str | PathLike[str] | Image | Sequence[str | PathLike[str] | Image]
     style: str | PathLike[str] | Image | Sequence[str | PathLike[str] | Image]
     place: str | Sequence[str]
+    steer: str | Sequence[str]
     width: int | None
     height: int | None
     seed: int | None

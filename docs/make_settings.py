@@ -23,6 +23,7 @@ WIDER = {
     "style": "str | PathLike[str] | Image | Sequence[str | PathLike[str] | Image]",
     "paper": "str | None",
     "place": "str | Sequence[str]",
+    "steer": "str | Sequence[str]",
     "palette": "str | Sequence[str]",
     "finish": "str | Sequence[str]",
     "until": "str | float | Target | None",

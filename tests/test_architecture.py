@@ -25,6 +25,7 @@ FLOORS = [
         "fields",
         "settle",
         "shown",
+        "steering",
         "stages",
         "settings",
         "keeping",

@@ -129,13 +129,24 @@ def test_crisp_makes_a_soft_edge_a_line_where_it_was(side: int) -> None:
     assert torch.equal(finish("crisp:0", image), image)
 
 
+def test_paper_takes_a_halo_off_and_leaves_the_thing() -> None:
+    image = disc() - 0.02
+    image[:, 8:12] -= 0.02  # a pale mark
+    cleaned = finish("paper", image)
+    assert colours(cleaned) == 2
+    assert torch.equal(cleaned[:, 32, 32], image[:, 32, 32])
+    assert torch.equal(finish("paper:0", image), image)
+    scene = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(finish("paper", scene), scene)
+
+
 def test_crisp_leaves_shading() -> None:
     shaded = torch.linspace(0.2, 0.9, 256).expand(3, 256, 256) + 0.02 * torch.sin(torch.arange(256.0))
     assert (finish("crisp", shaded) - shaded).abs().max() < 0.03
 
 
 def test_crisp_comes_after_the_enlargement() -> None:
-    assert Recipe(prompt="a", upscale=2).resolve().chain == ("clean", "upscale:2", "crisp")
+    assert Recipe(prompt="a", upscale=2).resolve().chain == ("clean", "paper", "upscale:2", "crisp")
     assert Recipe(prompt="a", upscale=2, finish=("clean", "border")).chain == ("clean", "border", "upscale:2")
     assert Recipe(prompt="a", canvas="shapes").resolve().chain == ()
     assert Recipe(prompt="a", clip=("ViT-B-32/openai",)).with_(device="cpu").finish is None

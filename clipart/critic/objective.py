@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -120,6 +120,13 @@ class Objective:
             self.terms.append(TextTerm(clip, weight / total, texts, shares, found, style))
         self._chunks = Chunks()
         self._built: tuple[tuple[object, ...], list[Term]] = ((), [])
+
+    def weigh(self, prompt: Prompt) -> None:
+        """Take the weights of `prompt`, which has the same parts with weights of the same signs."""
+        self.prompt = prompt
+        for index, term in enumerate(self.terms):
+            shares = torch.tensor(prompt.shares(), device=term.shares.device)
+            self.terms[index] = replace(term, shares=shares)
 
     def regularisers(self, image: Tensor, settings: Recipe) -> list[Term]:
         """Return the regularisers of `settings` for images like `image`, built anew where either changes."""

@@ -22,6 +22,7 @@ FINISHES: Table[Callable[..., Tensor]] = Table(
         "flat": "clipart.finish.flat:flat",
         "upscale": "clipart.finish.enlarge:enlarge",
         "sharpen": "clipart.finish.sharpen:sharpen",
+        "paper": "clipart.finish.paper:paper",
         "crisp": "clipart.finish.crisp:crisp",
         "redraw": "clipart.finish.redraw:redraw",
         "contrast": "clipart.finish.contrast:contrast",

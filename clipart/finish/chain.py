@@ -79,6 +79,15 @@ def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
     return finish
 
 
+def enlarged(steps: Sequence[str], times: int) -> tuple[str, ...]:
+    """Return the chain of `steps` for a picture `times` as large: enlarged last, but before `crisp`.
+
+    So the lines that `crisp` makes are as fine as the large picture allows.
+    """
+    at = steps.index("crisp") if "crisp" in steps else len(steps)
+    return (*steps[:at], *([f"upscale:{times}"] if times > 1 else []), *steps[at:])
+
+
 def enlargement(steps: Sequence[str]) -> int:
     """Return how many times as wide and high a picture is after the chain of `steps`, rounded up."""
     times = (number for step in steps if step.startswith("upscale:") for number in _numbers(step))

@@ -16,7 +16,7 @@ from clipart.finish.strips import in_strips
 LEVEL = 256  # pixels of the short side at which one looks where the edges are
 FINE = 512  # pixels of the short side at which edges are moved, where a picture is smaller
 SIGMA, RHO = 1.5, 3.0  # pixels of `LEVEL`: blur of the picture, and of the directions in it
-ROUNDS = 12  # at `FINE`; a larger picture takes more in proportion, since its edges are wider
+ROUNDS = 18  # at `FINE`; a larger picture takes more in proportion, since its edges are wider
 LOOKS = 2  # rounds from one look at where the edges are to the next
 SHARE = 0.4  # of the way to the lightest or darkest neighbour, in a round
 SHADING, EDGE = 0.1, 0.3  # differences of a channel: below the one nothing is moved, from the other on all
