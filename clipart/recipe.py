@@ -46,7 +46,7 @@ from clipart.fields import (
 from clipart.finish.chain import enlarged, enlargement
 from clipart.keeping import keeping
 from clipart.layout import SIDE, lay_out
-from clipart.models.registry import default
+from clipart.models.registry import critics
 from clipart.palettes import is_file
 from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
@@ -118,7 +118,7 @@ class Recipe(Schema):
     check_every: int = knob(25, "Stopping", "steps between two checks by the judge", "steps", ge=1, le=10_000)
 
     clip: Critics = knob(
-        (default("clip"),),
+        critics(),
         "Model",
         "CLIP that the picture is optimised for (repeatable)",
         "NAME[::WEIGHT]",
@@ -192,19 +192,16 @@ class Recipe(Schema):
     schedule: Schedule = knob("cosine", "Optimiser", "how the learning rate falls over the steps")
     warmup: float = knob(0.02, "Optimiser", "part of the steps in which the rate rises", "0 to 1", ge=0, le=1)
     ema: float = knob(0.9, "Optimiser", "weight of the past in the shown average", "0 to 1", ge=0, lt=1)
-    low_pass: float = knob(
-        0.01,
-        "Optimiser",
-        "blur of the gradient, part of the short side",
-        "part of short side",
-        ge=0,
-        le=0.25,
+    low_pass: float | None = knob(
+        None, "Optimiser", "blur of the gradient; default by the CLIP", "part of short side", ge=0, le=0.25
     )
 
     views: int = knob(
         8, "Views", "views scored per step; at least one for each place", "views", ge=1, le=1024
     )
-    share_views: bool = knob(False, "Views", "each of several CLIPs sees its share of the views only")
+    share_views: bool | None = knob(
+        None, "Views", "each of several CLIPs sees its share of the views; default if embedded"
+    )
     chunk: int = knob(0, "Views", "views in memory at once; 0: chosen for the model", "views", ge=0, le=1024)
     overview: float = knob(
         0.85, "Views", "smallest view at the first step, part of its place", "part of place", gt=0, le=1

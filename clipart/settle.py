@@ -131,6 +131,8 @@ OPEN: dict[str, Open] = {
     "height": Open((), _height),
     "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),
     "starts": Open(("clip", "init", "init_strength"), _starts),
+    "low_pass": Open(("clip",), lambda recipe: _traits(recipe).low_pass),
+    "share_views": Open(("clip",), lambda recipe: _traits(recipe).share_views),
     "keep": Open(("init", "init_strength"), _keep),
     "judge": Open(("clip",), _judge),
     **{name: _needed(name) for name in LOADERS},

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.canvas.base import over
-from clipart.critic.places import Places, places
+from clipart.critic.places import Places, looked_at, places
 from clipart.layout import Layout
 from clipart.recipe import Recipe
 from clipart.rng import Streams
@@ -183,7 +183,7 @@ def sample_views(
     over its edge. Past its edge the canvas goes on as it ends.
     """
     n, generator = max(recipe.views, layout.count * recipe.shares), streams.views
-    there, place = places(layout, height, width), torch.arange(n) % layout.count
+    there, place = looked_at(layout, height, width), torch.arange(n) % layout.count
     smallest = recipe.overview + (recipe.detail - recipe.overview) * progress
     sizes = smallest + max(0.0, recipe.largest - smallest) * torch.rand(n, generator=generator)
     homographies = there.maps[place] @ _homographies(recipe, _shapes(there)[place], sizes, generator)

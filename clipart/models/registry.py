@@ -65,7 +65,7 @@ class Traits:
     """What CLIPs of one sort want of a run where nobody says otherwise.
 
     Attributes:
-        layout, distance, starts: values of those settings of a recipe.
+        layout, distance, starts, low_pass, share_views: values of those settings of a recipe.
         finish: the steps after those of a canvas that has finish steps.
         judges: which models judge such critics, the first that does not climb itself; where there is none,
             the first critic does.
@@ -74,6 +74,8 @@ class Traits:
     layout: str
     distance: str
     starts: int
+    low_pass: float
+    share_views: bool
     finish: tuple[str, ...] = ()
     judges: tuple[str, ...] = ()
 
@@ -98,6 +100,11 @@ def sorts() -> dict[str, Traits]:
 
 def _kept(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def critics() -> tuple[str, ...]:
+    """Return the CLIPs that a picture climbs where none is named, each as it is typed."""
+    return tuple(_table()["critics"])
 
 
 def default(kind: str) -> str:

@@ -110,7 +110,7 @@ class GradientProcess(Process):
         self.optimizer.zero_grad()
         image, self._image = self.image(), None
         gradient, losses = objective.gradient(image, views, settings)
-        if settings.low_pass > 0:
+        if settings.low_pass:
             gradient = low_pass(gradient, settings.low_pass)
         torch.autograd.backward(image, gradient)
         if not bool(self._finite(losses.finite())):  # the one number of a step that is waited for
