@@ -275,8 +275,8 @@ class Session:
         return self.canvas.leaves(height * times, width * times)
 
     def check(self) -> Check:
-        """Let the judge look at what is shown."""
-        self.judge.prompt = steered(self.prompt, self.recipe.steer, self.step)
+        """Let the judge look at what is shown; the weights are those of the step to come."""
+        self.judge.prompt = steered(self.prompt, self.recipe.steer, self.step + 1)
         return self.judge.check(self.visible, self.step)
 
     # --- canvas and process ---

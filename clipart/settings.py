@@ -73,9 +73,9 @@ class Settings(TypedDict, total=False):
     schedule: Literal["constant", "cosine", "linear"]
     warmup: float
     ema: float
-    low_pass: float
+    low_pass: float | None
     views: int
-    share_views: bool
+    share_views: bool | None
     chunk: int
     overview: float
     detail: float

@@ -21,8 +21,9 @@ from starlette.routing import Route
 from clipart import __version__
 from clipart.errors import ClipartError, UsageError
 from clipart.prompt import MAX_WEIGHT, Part, Prompt, parse
-from clipart.recipe import SHOWN
+from clipart.recipe import SHOWN, Recipe, make_recipe
 from clipart.shown import write_shown
+from clipart.steering import read_steer, write_steer
 from clipart.studio import asked, uploads
 from clipart.studio.guard import BODY, Guard
 from clipart.studio.jobs import Job, Queue, find, new_id
@@ -191,6 +192,24 @@ async def order(studio: Studio, request: Request) -> Any:
 
 
 @plainly
+async def weigh(studio: Studio, request: Request) -> Any:
+    """Give the parts of a run other weights from here on."""
+    job = find(studio.jobs, request.path_params["id"])
+    weights = (await _values(request)).get("weights")
+    recipe = await run_in_threadpool(_weighed, studio, job, weights)
+    await run_in_threadpool(studio.jobs.weigh, job, list(read_steer(recipe.steer[0])[1]))
+    return job.plain()
+
+
+def _weighed(studio: Studio, job: Job, weights: Any) -> Recipe:
+    """Return the recipe of a run with other weights, which refuses those that do not fit."""
+    if not isinstance(weights, list) or not all(type(each) in (int, float) for each in weights[:1000]):
+        raise UsageError("Weights are a list of numbers, one for each part.")
+    recipe = studio.shelf.recipe(job.name) if job.recipe is None else make_recipe(job.recipe)
+    return recipe.with_(steer=(write_steer(1, weights),))
+
+
+@plainly
 async def frame(studio: Studio, request: Request) -> Any:
     """The newest picture of a run that goes on, or that of a step of its timeline."""
     job = find(studio.jobs, request.path_params["id"])
@@ -314,6 +333,7 @@ ROUTES: tuple[tuple[str, str, Callable[[Studio, Request], Awaitable[Response]]],
     ("POST", "/api/prompt", prompt),
     ("POST", "/api/jobs", begin),
     ("GET", "/api/jobs", events),
+    ("POST", "/api/jobs/{id}/weights", weigh),
     ("POST", "/api/jobs/{id}/{what:str}", order),
     ("GET", "/api/jobs/{id}/picture", frame),
     ("POST", "/api/uploads", upload),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipart.errors import ModelError, UsageError
@@ -129,6 +129,15 @@ def _command(given: Mapping[str, Any], preset: str | None) -> str:
             for each in value if many else [value]:
                 words += [f"--{name.replace('_', '-')}", shown(each)]
     return shlex.join([*words, "--", given["prompt"]])
+
+
+def steered(command: str, steer: Sequence[str]) -> str:
+    """Return `command`, as `read` gave it, with `steer` in place of what it says of weights on the way."""
+    words = shlex.split(command)
+    at = words.index("--")
+    kept = [word for k, word in enumerate(words[:at]) if "--steer" not in (word, words[k - 1])]
+    typed = [word for each in steer for word in ("--steer", each)]
+    return shlex.join([*kept, *typed, *words[at:]])
 
 
 def again(recipe: Recipe) -> dict[str, Any]:

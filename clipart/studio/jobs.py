@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from clipart.errors import ClipartError, UsageError
+from clipart.studio import asked
 from clipart.studio.worker import work
 
 WAITING = 20  # runs in the queue, at most
@@ -137,6 +138,19 @@ class Queue:
                     job.first = None  # the pace is measured anew
             self.changed += 1
 
+    def weigh(self, job: Job, weights: list[float]) -> None:
+        """Give the parts of a run that goes on other weights from here on.
+
+        Raises:
+            UsageError: it does not go on.
+        """
+        with self._lock:
+            if job is not self._current or job.state not in ("starting", "running", "paused"):
+                raise UsageError("This run does not go on. Branch from one of its steps instead.")
+            self._send(do="weigh", id=job.id, weights=weights)
+            job.first = None  # the pace is measured anew
+            self.changed += 1
+
     def close(self, seconds: float = PATIENCE) -> None:
         """Let the run that goes on save what there is, and end the process."""
         with self._lock:
@@ -223,6 +237,7 @@ class Queue:
             "unknown": lambda: setattr(job, "unknown", message["words"]),
             "folder": lambda: setattr(job, "name", message["name"]),
             "step": lambda: self._step(job, message, picture),
+            "steered": lambda: self._steered(job, message["steer"]),
             "done": lambda: self._done(job, message),
             "failed": lambda: self._over(job, "failed", message.get("message", "")),
         }
@@ -232,6 +247,11 @@ class Queue:
         if job.state == "starting":
             job.state, job.note = "running", ""
         job.take(message, picture)
+
+    def _steered(self, job: Job, steer: list[str]) -> None:
+        """Have the command that is shown say when the weights changed."""
+        if job.command:
+            job.command = asked.steered(job.command, steer)
 
     def _done(self, job: Job, message: dict[str, Any]) -> None:
         job.name, job.step, job.seconds = message["name"], message["step"], message["seconds"]

@@ -33,12 +33,16 @@ EVERY = 25  # steps between two checkpoints, where the time allows
 
 
 class Line(Orders):
-    """The worker's end of the pipe, of which one run at a time is paused, stopped and told of."""
+    """The worker's end of the pipe, of which one run at a time is paused, stopped, weighed and told of.
+
+    `weights` are those that the parts of the run are to have from here on, None where they stay.
+    """
 
     def __init__(self, pipe: Connection) -> None:
         super().__init__(pipe)
         self.job = ""
-        self.paused = False
+        self.paused = self.steps = False  # `steps`: the start is chosen
+        self.weights: list[float] | None = None
 
     def tell(self, picture: bytes | None = None, **message: Any) -> None:
         """Send a message about the run that goes on, and a picture with it."""
@@ -52,8 +56,19 @@ class Line(Orders):
         elif order["do"] == "quit":
             self.closed = True
         elif order.get("id") == self.job:
+            if order["do"] == "weigh":
+                self.weights = order["weights"]
+                return
             self.stopped = self.stopped or order["do"] == "stop"
             self.paused = order["do"] == "pause"
+
+    def begin(self, job: str) -> None:
+        """Get ready for the run of the id `job`."""
+        self.job, self.paused, self.stopped, self.steps, self.weights = job, False, False, False, None
+
+    def stop_now(self) -> bool:
+        """Say whether the run has to end after this step, be it only to go on with other weights."""
+        return super().stop_now() or (self.steps and self.weights is not None)
 
 
 class Watch:
@@ -72,8 +87,11 @@ class Watch:
         due = now - self._last >= 1 / RATE and self._spent <= GRACE + SHARE * (now - self._began)
         if self._shown < 0 or due or it.stop or it.check.step != self._checked:
             self._tell(it, now, due or it.stop is not None or self._shown < 0)
+        self._line.steps = True
         self._line.look()
         while self._line.paused and not self._line.stopped and not self._line.closed and not it.stop:
+            if self._line.weights is not None:
+                return  # the run ends here, and goes on with them, still paused
             if self._shown != it.step:
                 self._tell(it, time.monotonic(), True)
             self._line.look(PAUSE)
@@ -120,7 +138,7 @@ def work(pipe: Connection) -> None:
         line.look(None)
         while line.waiting and not line.closed:
             order = line.waiting.pop(0)
-            line.job, line.paused, line.stopped = order["id"], False, False
+            line.begin(order["id"])
             line.look()
             _do(line, order)
 
@@ -152,7 +170,7 @@ def _run(line: Line, order: dict[str, Any]) -> Result:
     root = Path(order["root"])
     watch = Watch(line, root, order.get("branch"))
     if order["do"] == "resume":
-        return resume(root / order["name"], consumers=[watch], stop_now=line.stop_now)
+        return _weighed(line, watch, resume(root / order["name"], consumers=[watch], stop_now=line.stop_now))
     recipe = make_recipe(order["recipe"])
     text = " ".join(part.text for part in recipe.parts.parts if not part.picture)
     words = unknown_to_all([spec.name for spec in recipe.clip], text)
@@ -162,4 +180,18 @@ def _run(line: Line, order: dict[str, Any]) -> Result:
     def trying(start: int, starts: int) -> None:
         line.tell(event="trying", start=start, starts=starts)
 
-    return run(recipe, outputs, [watch], line.stop_now, trying)
+    return _weighed(line, watch, run(recipe, outputs, [watch], line.stop_now, trying))
+
+
+def _weighed(line: Line, watch: Watch, result: Result) -> Result:
+    """Go on with the weights that a run was stopped for, as often as that happens."""
+    from clipart.runs import resume
+
+    while (weights := line.weights) is not None:
+        line.weights = None
+        if result.stop != "interrupted" or line.stopped or line.closed:
+            break
+        folder = result.paths["recipe"].parent
+        result = resume(folder, consumers=[watch], stop_now=line.stop_now, weights=weights)
+        line.tell(event="steered", steer=list(result.recipe.steer))
+    return result

@@ -131,6 +131,27 @@ def test_make_watch_pause_branch_and_keep(page: Any, served: Served, tmp_path: P
     assert waited.value.suggested_filename.endswith(".mp4")
 
 
+def test_a_slider_changes_the_weight_of_a_run_that_goes_on(page: Any, served: Served, tmp_path: Path) -> None:
+    fill(page, "sun:: cat::", 3000)
+    page.click("#make-it")
+    state(page, "running")
+    slider = page.locator("#steers input").nth(1)
+    slider.wait_for()
+    assert slider.get_attribute("aria-label") == "Weight of cat from here on"
+    slider.focus()
+    page.keyboard.press("End")
+    (job,) = served.queue.jobs.values()
+    end = time.monotonic() + 60
+    while [each["weight"] for each in job.readings] != [1, 4]:
+        assert time.monotonic() < end, job.readings
+        time.sleep(0.05)
+    assert page.locator("#steers output").nth(1).inner_text() == "4"
+    shot(page, "steer", tmp_path)
+    page.click("#stop")
+    state(page, "stopped")
+    page.locator("#steer").wait_for(state="hidden")
+
+
 def test_gallery_search_and_a_dropped_picture(
     browser: Any, shelf: Path, tmp_path: Path, wrong: list[str]
 ) -> None:

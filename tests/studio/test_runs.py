@@ -98,6 +98,44 @@ def test_pause_go_and_stop(served: Served) -> None:
     assert served.get(f"/api/runs/{job.name}").json["resumable"]
 
 
+def test_weights_change_while_it_runs(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    import shlex
+
+    long = LONG | {"prompt": "sun:: cat::", "settings": LONG["settings"] | {"steps": "400", "views": "4"}}
+    name = begin(served, long)
+    job = served.wait(name, "running")
+    for weights, says in (
+        ([1], "the prompt has 2 parts"),
+        ([1, -1], "keeps its sign"),
+        ([1, "a"], "a list of numbers"),
+        (None, "a list of numbers"),
+    ):
+        refused = served.post(f"/api/jobs/{name}/weights", {"weights": weights})
+        assert refused.status == 400
+        assert says in refused.body.decode()
+    served.post(f"/api/jobs/{name}/weights", {"weights": [0.5, 3]})
+    until(lambda: [each["weight"] for each in job.readings] == [0.5, 3])
+    served.post(f"/api/jobs/{name}/pause", {})
+    served.wait(name, "paused")
+    served.post(f"/api/jobs/{name}/weights", {"weights": [2, 3]})
+    until(lambda: [each["weight"] for each in job.readings] == [2, 3])
+    assert job.state == "paused"
+    served.post(f"/api/jobs/{name}/go", {})
+    served.wait(name, "done")
+    assert job.step == 400
+    words = shlex.split(job.command)
+    assert [each.split("=")[1] for k, each in enumerate(words) if words[k - 1] == "--steer"] == [
+        "0.5,3",
+        "2,3",
+    ]
+    refused = served.post(f"/api/jobs/{name}/weights", {"weights": [1, 1]})
+    assert "Branch from one of its steps" in refused.body.decode()
+    output, at = served.root / "again.png", words.index("--")
+    assert main([*words[1:at], "--output", str(output), *words[at:]]) == 0
+    first, second = Image.open(served.root / job.name / "picture.png"), Image.open(output)
+    assert first.tobytes() == second.tobytes()
+
+
 def test_a_run_that_waits_leaves_the_queue(served: Served) -> None:
     first, second = begin(served, LONG), begin(served, LONG)
     served.post(f"/api/jobs/{second}/stop", {})

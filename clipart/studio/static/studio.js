@@ -173,7 +173,7 @@ function asked() {
   const settings = {};
   for (const field of document.querySelectorAll("[data-setting]")) {
     const value = field.value.trim();
-    if (value !== "") settings[field.dataset.setting] = field.dataset.many ? value.split(",").map((each) => each.trim()) : value;
+    if (value !== "") settings[field.dataset.setting] = field.dataset.many ? value.split(";").map((each) => each.trim()) : value;
   }
   if ($("model").value) settings.clip = $("model").value;
   const found = { prompt: $("prompt").value, preset: state.preset, size: $("size").value, settings };
@@ -189,7 +189,7 @@ function fill(ask) {
   $("seed").value = ask.seed ?? "";
   for (const field of document.querySelectorAll("[data-setting]")) {
     const value = ask.settings[field.dataset.setting];
-    field.value = value === undefined || value === null ? "" : Array.isArray(value) ? value.join(",") : String(value);
+    field.value = value === undefined || value === null ? "" : Array.isArray(value) ? value.join(field.dataset.many ? "; " : ",") : String(value);
   }
   countChanged();
   readPrompt();
@@ -304,8 +304,32 @@ function showJob() {
     make("span", {}, each.text),
     make("meter", { min: 0, max: 1, value: each.match || 0, "aria-label": `Match of ${each.text}` }),
     make("output", {}, percent(each.match)))));
+  showSteer(job, over);
   $("unknown").textContent = job.unknown.length ? `The model has not met: ${job.unknown.join(", ")}` : "";
   drawCurve(job);
+}
+
+// A slider for each part of a run that goes on: what it is moved to counts from the next step on.
+function showSteer(job, over) {
+  $("steer").hidden = over || job.readings.length < 2 || !["running", "paused"].includes(job.state);
+  const shown = `${job.id} ${job.readings.length}`;
+  if ($("steer").hidden || $("steers").dataset.shown === shown) return;
+  $("steers").dataset.shown = shown;
+  const weights = job.readings.map((each) => each.weight);
+  $("steers").replaceChildren(...job.readings.map((each, index) => {
+    const number = make("output", {}, String(each.weight));
+    const slider = make("input", {
+      type: "range", min: Math.min(each.weight < 0 ? -4 : 0, each.weight), max: Math.max(each.weight > 0 ? 4 : 0, each.weight), step: 0.1,
+      "aria-label": `Weight of ${each.text} from here on`,
+    });
+    slider.value = each.weight;
+    slider.addEventListener("input", () => { number.textContent = slider.value; });
+    slider.addEventListener("change", trying(async () => {
+      weights[index] = Number(slider.value);
+      await ask(`/api/jobs/${job.id}/weights`, { weights });
+    }));
+    return make("li", {}, make("span", { title: each.text }, each.text), slider, number);
+  }));
 }
 
 function showTimeline(job) {
