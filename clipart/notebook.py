@@ -1,8 +1,8 @@
 """Runs in a notebook: a live picture while they go on, and what a result shows of itself.
 
 It is plain HTML, which Jupyter, Colab and marimo show without a widget library. While a run goes on, one
-place in the output is written anew (IPython's `update_display`), at most `RATE` times a second, and seldom
-enough that it takes at most `SHARE` of the time.
+place in the output is written anew (IPython's `update_display`, marimo's `output.replace`), at most `RATE`
+times a second, and seldom enough that it takes at most `SHARE` of the time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,35 +38,54 @@ FILM_BYTES = 3 * 2**20  # a larger film is linked, and not put into the notebook
 
 def is_notebook() -> bool:
     """Say whether this program is the kernel of a notebook."""
+    if _in_marimo():
+        return True
     if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
         return False
     shell = sys.modules["IPython"].get_ipython()
     return getattr(shell, "kernel", None) is not None
 
 
+def _in_marimo() -> bool:
+    marimo: Any = sys.modules.get("marimo")
+    return marimo is not None and bool(marimo.running_in_notebook())
+
+
+def _output() -> Callable[[str], None]:
+    """Return what writes HTML to the output of the cell that runs, each time to the same place."""
+    if _in_marimo():
+        marimo: Any = sys.modules["marimo"]
+        return lambda html: marimo.output.replace(marimo.Html(html))
+    from IPython import display
+
+    ipython: Any = display
+    handles: list[Any] = []
+
+    def show(html: str) -> None:
+        if handles:
+            handles[0].update(ipython.HTML(html))
+        else:
+            handles.append(ipython.display(ipython.HTML(html), display_id=True))
+
+    return show
+
+
 class Live:
     """A consumer that shows a run in the output of its cell: picture, bar and matches."""
 
     def __init__(self) -> None:
-        from IPython.display import HTML, display
-
-        self._html: Any = HTML
-        self._display: Any = display
-        self._handle: Any = None
+        self._show = _output()
         self._began = self._last = time.monotonic()
-        self._spent = 0.0
+        self._spent, self._shown = 0.0, False
 
     def __call__(self, it: Iterate) -> None:
         """Show `it`, if it is time, or it is the first or the last."""
         now = time.monotonic()
         due = now - self._last >= 1 / RATE and self._spent <= GRACE + SHARE * (now - self._began)
-        if self._handle is not None and not due and it.stop is None:
+        if self._shown and not due and it.stop is None:
             return
-        shown = self._html(progress(it))
-        if self._handle is None:
-            self._handle = self._display(shown, display_id=True)
-        else:
-            self._handle.update(shown)
+        self._show(progress(it))
+        self._shown = True
         self._last = time.monotonic()
         self._spent += self._last - now
 

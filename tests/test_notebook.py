@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,6 +73,20 @@ def test_moments_are_spread(count: int, found: list[int]) -> None:
 
 
 def test_outside_of_a_notebook_nothing_is_shown() -> None:
+    assert not notebook.is_notebook()
+
+
+def test_in_marimo_one_output_is_written_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    marimo = SimpleNamespace(
+        running_in_notebook=lambda: True, Html=str, output=SimpleNamespace(replace=shown.append)
+    )
+    monkeypatch.setitem(sys.modules, "marimo", marimo)
+    assert notebook.is_notebook()
+    clipart.generate("sun", size=32, steps=3, starts=1, views=2, seed=1, outputs=clipart.Outputs(folder=None))
+    assert "step 0 of 3" in shown[0]
+    assert "step 3 of 3" in shown[-1]
+    marimo.running_in_notebook = lambda: False  # imported, and not its kernel
     assert not notebook.is_notebook()
 
 
