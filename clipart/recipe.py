@@ -7,7 +7,6 @@ line, under one name.
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -36,6 +35,7 @@ from clipart.fields import (
     Shown,
     Styles,
     SymmetryKind,
+    Template,
     Texts,
     Until,
     VqganSpec,
@@ -52,7 +52,8 @@ from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
 from clipart.schema import Schema
 from clipart.shown import parts_of, read_shown
-from clipart.stages import Stage
+from clipart.stages import Stage, stage_at
+from clipart.template import MARK
 from clipart.values import sized
 
 SHOWN = ("image_prompt", "style")
@@ -72,11 +73,8 @@ class Recipe(Schema):
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
     no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED)
-    layout: LayoutKind = knob(
-        "auto",
-        "Prompt",
-        "heaviest parts side by side, or as one blend",
-    )
+    template: Template = knob(MARK, "Prompt", "words around each part, which is {prompt} in it")
+    layout: LayoutKind = knob("auto", "Prompt", "heaviest parts side by side, or as one blend")
     image_prompt: Shown = knob((), "Prompt", "picture as a part, FILE or FILE::WEIGHT (repeatable)", "FILE")
     style: Styles = knob((), "Prompt", "picture whose look is wanted, FILE or FILE::WEIGHT", "FILE")
     place: Texts = knob(
@@ -289,8 +287,8 @@ class Recipe(Schema):
 
     @cached_property
     def parts(self) -> Prompt:
-        """`prompt`, `no` and `image_prompt` as the parts that they say."""
-        return parts_of(self.prompt, self.no, self.image_prompt)
+        """`prompt` within `template`, `no` and `image_prompt` as the parts that they say."""
+        return parts_of(self.prompt, self.no, self.image_prompt, self.template)
 
     @property
     def files(self) -> dict[str, tuple[str, ...]]:
@@ -376,13 +374,7 @@ class Recipe(Schema):
 
     def stage_at(self, step: int) -> Stage | None:
         """Return the stage that `step` (1 to `steps`) falls in, None where there are no stages."""
-        total = sum(stage.share for stage in self.stages)
-        end = 0.0
-        for stage in self.stages:
-            end += stage.share / total * self.steps
-            if step <= math.floor(end + 1e-6) or stage is self.stages[-1]:
-                return stage
-        return None
+        return stage_at(self.stages, step, self.steps)
 
 
 def _overrides(stage: Stage) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from clipart import limits
@@ -30,3 +33,14 @@ class Stage(Schema):
     saturation: float | None = None
     ink: float | None = None
     margin: float | None = None
+
+
+def stage_at(stages: Sequence[Stage], step: int, steps: int) -> Stage | None:
+    """Return the one of `stages` that `step` (1 to `steps`) falls in, None where there are none."""
+    total = sum(stage.share for stage in stages)
+    end = 0.0
+    for stage in stages:
+        end += stage.share / total * steps
+        if step <= math.floor(end + 1e-6) or stage is stages[-1]:
+            return stage
+    return None

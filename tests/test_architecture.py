@@ -25,6 +25,7 @@ FLOORS = [
         "fields",
         "settle",
         "shown",
+        "template",
         "stages",
         "settings",
         "keeping",
