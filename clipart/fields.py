@@ -21,6 +21,7 @@ from clipart.shown import canonical, canonical_style
 from clipart.steering import canonical_steer
 from clipart.tables import Table
 from clipart.target import Target, parse_target
+from clipart.template import read_template
 from clipart.text import code_point, first_forbidden, kept_name
 from clipart.values import number, one_or_more, place
 
@@ -110,6 +111,7 @@ Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
 DeviceName = Annotated[str, AfterValidator(refusing(read_device))]
 Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
+Template = Annotated[str, AfterValidator(refusing(read_template))]
 PictureName = Annotated[str, BeforeValidator(_picture)]
 Shown = Annotated[
     tuple[Annotated[str, BeforeValidator(place), AfterValidator(refusing(canonical))], ...],

@@ -109,12 +109,12 @@ def lay_out(prompt: Prompt, *, apart: bool, boxes: Sequence[str] = ()) -> Layout
 
 
 def _in_boxes(prompt: Prompt, given: Sequence[tuple[str, Box]]) -> Layout:
-    texts = [part.text.casefold() for part in prompt.parts]
+    texts = [(part.typed or part.text).casefold() for part in prompt.parts]
     of: list[int | None] = [None] * len(texts)
     for index, (name, _) in enumerate(given):
         free = [at for at, text in enumerate(texts) if text == name.casefold() and of[at] is None]
         if not free:
-            known = ", ".join(repr(part.text) for part in prompt.parts)
+            known = ", ".join(repr(part.typed or part.text) for part in prompt.parts)
             again = " once more" if name.casefold() in texts else ""
             raise UsageError(f"--place {name[:40]}=...: the prompt has no such part{again}. It has: {known}.")
         of[free[0]] = index

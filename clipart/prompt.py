@@ -61,13 +61,15 @@ class Part:
     overlap, and neither begin nor end with a space; those of weight 1 are dropped, and two that touch
     have different weights. Weights are rounded to six decimals. Anything else raises ``PromptError``.
     ``picture`` is empty for words; of a part that is a picture, it is the key of what is held of it
-    (``clipart.shown``), and ``text`` is the name of its file.
+    (``clipart.shown``), and ``text`` is the name of its file. ``typed`` is empty, or what the text was before
+    a template was put around it.
     """
 
     text: str
     weight: float = 1.0
     spans: tuple[Span, ...] = ()
     picture: str = ""
+    typed: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", _rounded(self.weight))

@@ -36,6 +36,7 @@ from clipart.fields import (
     Steers,
     Styles,
     SymmetryKind,
+    Template,
     Texts,
     Until,
     VqganSpec,
@@ -52,8 +53,9 @@ from clipart.prompt import Prompt, parse
 from clipart.rng import MAX_SEED
 from clipart.schema import Schema
 from clipart.shown import parts_of, read_shown
-from clipart.stages import Stage, falls_in
+from clipart.stages import Stage, stage_at
 from clipart.steering import require_steerable
+from clipart.template import MARK
 from clipart.values import sized
 
 SHOWN = ("image_prompt", "style")
@@ -73,11 +75,8 @@ class Recipe(Schema):
 
     prompt: str = knob(..., "Prompt", "what to draw: parts, each followed by :: and its weight")
     no: Texts = knob((), "Prompt", "text to avoid, with weight -0.5 (repeatable)", max_length=limits.AVOIDED)
-    layout: LayoutKind = knob(
-        "auto",
-        "Prompt",
-        "heaviest parts side by side, or as one blend",
-    )
+    template: Template = knob(MARK, "Prompt", "words around each part, which is {prompt} in it")
+    layout: LayoutKind = knob("auto", "Prompt", "heaviest parts side by side, or as one blend")
     image_prompt: Shown = knob((), "Prompt", "picture as a part, FILE or FILE::WEIGHT (repeatable)", "FILE")
     style: Styles = knob((), "Prompt", "picture whose look is wanted, FILE or FILE::WEIGHT", "FILE")
     place: Texts = knob(
@@ -291,8 +290,8 @@ class Recipe(Schema):
 
     @cached_property
     def parts(self) -> Prompt:
-        """`prompt`, `no` and `image_prompt` as the parts that they say."""
-        return parts_of(self.prompt, self.no, self.image_prompt)
+        """`prompt` within `template`, `no` and `image_prompt` as the parts that they say."""
+        return parts_of(self.prompt, self.no, self.image_prompt, self.template)
 
     @property
     def files(self) -> dict[str, tuple[str, ...]]:
@@ -378,7 +377,7 @@ class Recipe(Schema):
 
     def stage_at(self, step: int) -> Stage | None:
         """Return the stage that `step` (1 to `steps`) falls in, None where there are no stages."""
-        return falls_in(self.stages, step, self.steps)
+        return stage_at(self.stages, step, self.steps)
 
 
 def _overrides(stage: Stage) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class Settings(TypedDict, total=False):
 
     size: int | str | tuple[int, int]
     no: str | Sequence[str]
+    template: str
     layout: Literal["auto", "apart", "blend"]
     image_prompt: str | PathLike[str] | Image | Sequence[str | PathLike[str] | Image]
     style: str | PathLike[str] | Image | Sequence[str | PathLike[str] | Image]

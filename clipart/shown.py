@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clipart.errors import UsageError
 from clipart.prompt import MAX_WEIGHT, Part, Prompt, parse
+from clipart.template import MARK, filled
 from clipart.text import kept_name, real_name
 from clipart.values import number
 
@@ -58,8 +59,8 @@ def canonical_style(text: str) -> str:
     return write_shown(name, weight)
 
 
-def parts_of(prompt: str, no: Sequence[str], shown: Sequence[str]) -> Prompt:
-    """Return the parts of a prompt, and after them one for each picture that is shown.
+def parts_of(prompt: str, no: Sequence[str], shown: Sequence[str], template: str = MARK) -> Prompt:
+    """Return the parts of a prompt within `template`, and after them one for each picture that is shown.
 
     A prompt without words has the parts of its pictures only.
     """
@@ -72,4 +73,6 @@ def parts_of(prompt: str, no: Sequence[str], shown: Sequence[str]) -> Prompt:
         avoided = parse("a", no=no).parts[1:]  # a prompt that is only to be avoided does not read by itself
         return Prompt((*avoided, *pictures))
     words = parse(prompt, no=no)
-    return Prompt((*words.parts, *pictures)) if pictures else words
+    if not pictures and template == MARK:
+        return words
+    return Prompt((*(filled(template, part) for part in words.parts), *pictures))

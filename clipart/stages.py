@@ -35,8 +35,8 @@ class Stage(Schema):
     margin: float | None = None
 
 
-def falls_in(stages: Sequence[Stage], step: int, steps: int) -> Stage | None:
-    """Return that of `stages` which `step` (1 to `steps`) falls in, None where there are none."""
+def stage_at(stages: Sequence[Stage], step: int, steps: int) -> Stage | None:
+    """Return the one of `stages` that `step` (1 to `steps`) falls in, None where there are none."""
     total = sum(stage.share for stage in stages)
     end = 0.0
     for stage in stages:

@@ -26,6 +26,7 @@ FLOORS = [
         "settle",
         "shown",
         "steering",
+        "template",
         "stages",
         "settings",
         "keeping",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clipart.cli.progress import percent, shorten
 from clipart.errors import shell_word
 from clipart.near import singular_forms
+from clipart.template import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,8 @@ def _instead(result: Result, reading: Reading) -> str:
     """Return what else to try for one part: its thing alone, as often as asked for, or another word."""
     from clipart.models import embedded
 
+    if result.recipe.template != MARK:
+        return f", or without the template: --template {shell_word(MARK)}"
     if not all(spec.name in embedded.NAMES for spec in result.recipe.clip):
         return ", or more --steps"
     words = embedded.everyday_words()

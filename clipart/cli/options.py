@@ -207,5 +207,5 @@ def _shown(default: Any, between: str) -> str | None:
     if isinstance(default, float):
         return f"{default:g}"
     if isinstance(default, tuple):
-        return between.join(default) or None
+        return between.join(each.partition("::")[0] for each in default) or None  # names without weights
     return None if default is None else str(default)

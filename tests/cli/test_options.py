@@ -22,7 +22,7 @@ OTHERS: dict[str, Any] = {  # a value for each setting that is another than its 
     "no": ("fog", "text"), "seed": 5, "init": "a.png", "paper": "beige", "until": "80%", "seconds": 3.5,
     "clip": ("tiny", "tiny-judge::2"), "judge": "tiny", "device": "cpu", "finish": "flat", "process": "mutate", "palette": ("red", "white"),
     "canvas": "shapes", "vqgan": "a.safetensors", "place": ("apple=left",), "mask": "b.png", "symmetry": "mirror", "transparent": True,
-    "steer": ("150=2",), "tile": True, "share_views": True, "image_prompt": ("a.png", "b.png::-0.5"), "style": ("a.png",),
+    "steer": ("150=2",), "tile": True, "template": "{prompt}, linocut print", "share_views": True, "image_prompt": ("a.png", "b.png::-0.5"), "style": ("a.png",),
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from clipart.cli.options import Json, NoColor, Words, option
 from clipart.cli.progress import shorten
 from clipart.knobs import knobs
 from clipart.models.registry import default
+from clipart.shown import parts_of
+from clipart.template import MARK, read_template
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -23,23 +25,27 @@ if TYPE_CHECKING:
 CLIP = default("clip")
 NARROW = 50  # columns below which the parts stand below one another, without a table
 AWAY = str(knobs()["no"].description)
+WHOSE = "preset whose template is taken"
+AROUND = str(knobs()["template"].description)
 
 
 def parse(
     context: typer.Context,
     words: Words = None,
     no: Annotated[list[str] | None, option("--no", "--negative", about=AWAY, metavar="TEXT")] = None,
+    template: Annotated[str | None, option("--template", about=AROUND, metavar="TEXT")] = None,
+    preset: Annotated[str | None, option("--preset", "-p", about=WHOSE, metavar="NAME")] = None,
     clip: Annotated[str, option("--clip", about="CLIP whose tokens are shown", value=CLIP)] = CLIP,
     json: Json = False,
     no_color: NoColor = False,
 ) -> None:
     """Show the parts of a prompt with their weights and tokens, and the words that the CLIP does not read."""
-    from clipart import prompt as prompts
-    from clipart.cli.reading import one_prompt
+    from clipart.cli.reading import one_prompt, preset_settings
 
     sink = context.obj.choose(json=json, no_color=no_color)
     prompt = one_prompt(words, "clipart parse")
-    parts = prompts.parse(prompt, no=no or ())
+    around = template if template is not None else preset_settings({"preset": preset}).get("template", MARK)
+    parts = parts_of(prompt, no or (), (), read_template(around))
     show_prompt(sink, parts, clip)
     for hint in habits(prompt):
         sink.note(hint)
