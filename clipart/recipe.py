@@ -203,13 +203,13 @@ class Recipe(Schema):
     )
     chunk: int = knob(0, "Views", "views in memory at once; 0: chosen for the model", "views", ge=0, le=1024)
     overview: float = knob(
-        0.85, "Views", "smallest view at the first step, part of its place", "part of place", gt=0, le=1
+        0.95, "Views", "smallest view at the first step, part of its place", "part of place", gt=0, le=1
     )
     detail: float = knob(
-        0.75, "Views", "smallest view at the last step, part of its place", "part of place", gt=0, le=1
+        0.84, "Views", "smallest view at the last step, part of its place", "part of place", gt=0, le=1
     )
     largest: float = knob(
-        1.15,
+        1.29,
         "Views",
         "largest view, part of its place; above 1: beyond it",
         "part of place",

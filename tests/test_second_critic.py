@@ -6,12 +6,11 @@ import pytest
 
 from clipart.cli.summary import judge_line
 from clipart.models.registry import descendants, judge_of
-from clipart.presets import load_preset
 from clipart.recipe import make_recipe
 
 
-def test_both_climb_by_a_preset_and_the_judge_does_not() -> None:
-    recipe = make_recipe({"prompt": "apple", **load_preset("duet").settings}).resolve()
+def test_both_climb_and_the_judge_does_not() -> None:
+    recipe = make_recipe({"prompt": "apple"}).resolve()
     assert [spec.name for spec in recipe.clip] == ["tiny", "tiny-80"]
     assert recipe.judge is not None
     assert recipe.judge.name == judge_of(["tiny", "tiny-80"]) == "tiny-judge"

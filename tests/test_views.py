@@ -140,5 +140,5 @@ def test_shares_of_the_views_are_all_of_them_and_each_sees_every_place() -> None
 
 
 def test_one_critic_has_all_views() -> None:
-    assert make_recipe({"prompt": "a", "share_views": True}).shares == 1
+    assert make_recipe({"prompt": "a", "clip": "tiny", "share_views": True}).shares == 1
     assert make_recipe({"prompt": "a", "clip": ("tiny", "tiny-80")}).shares == 1

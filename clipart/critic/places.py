@@ -9,8 +9,6 @@ from torch import Tensor
 
 from clipart.layout import Box, Layout, cells
 
-REACH = 1.12  # of what views look at, in sides of a place
-
 
 @dataclass(frozen=True)
 class Places:
@@ -49,17 +47,6 @@ def places(layout: Layout, height: int, width: int) -> Places:
         maps[index, 0, 2] = (2 * column + 1 - beside) / grid.columns
         maps[index, 1, 2] = (2 * row + 1 - grid.rows) / grid.rows
     return Places(maps, ((grid.side, grid.side),) * count)
-
-
-def looked_at(layout: Layout, height: int, width: int) -> Places:
-    """Return the places of `layout`, each `REACH` times as wide and high about its middle.
-
-    Views look there, so that a thing with the paper around it that a CLIP wants fills more of its place.
-    """
-    there = places(layout, height, width)
-    maps = there.maps.clone()
-    maps[:, 0, 0], maps[:, 1, 1] = REACH * maps[:, 0, 0], REACH * maps[:, 1, 1]
-    return Places(maps, tuple((REACH * size[0], REACH * size[1]) for size in there.sizes))
 
 
 def _boxes(boxes: tuple[Box, ...], height: int, width: int) -> Places:

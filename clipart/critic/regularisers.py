@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from clipart.canvas.base import over
 from clipart.canvas.start import paper_colour
-from clipart.critic.places import looked_at
+from clipart.critic.places import places
 from clipart.layout import Layout
 from clipart.recipe import Recipe
 
@@ -28,7 +28,7 @@ REGULARISERS = (
     "margin",
     "keep",
 )
-_MARGIN = 0.2  # of each side
+_MARGIN = 0.16  # of each side
 _OPACITY = 1.0  # weight of the price of an alpha channel
 
 
@@ -158,7 +158,7 @@ class Opacity:
 
 def _near_edges(layout: Layout, height: int, width: int, device: torch.device) -> Tensor:
     """Return (height, width): 0 in the middle of a place, 1 at its edge and outside of all."""
-    maps = looked_at(layout, height, width).maps.to(device)
+    maps = places(layout, height, width).maps.to(device)
     rows = 1 - _nearness(height, maps[:, 1, 1], maps[:, 1, 2])
     columns = 1 - _nearness(width, maps[:, 0, 0], maps[:, 0, 2])
     return 1 - (rows[:, :, None] * columns[:, None, :]).amax(dim=0)

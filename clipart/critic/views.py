@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from clipart.canvas.base import over
-from clipart.critic.places import Places, looked_at, places
+from clipart.canvas.start import paper_colour
+from clipart.critic.places import Places, places
 from clipart.layout import Layout
 from clipart.recipe import Recipe
 from clipart.rng import Streams
@@ -47,6 +48,7 @@ class Views:
         seeds: (n,), int64, seed of each view's noise.
         wraps: whether the canvas goes on beyond its edge as it begins on the other side.
         grounds: (n, 3, `_CELLS`, `_CELLS`), what a canvas with an alpha channel is seen on; None for others.
+        beyond: (1, 3, 1, 1), the colour beyond the edge of the canvas; None: it goes on as it ends.
     """
 
     homographies: Tensor
@@ -59,6 +61,7 @@ class Views:
     seeds: Tensor
     wraps: bool = False
     grounds: Tensor | None = None
+    beyond: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -80,6 +83,7 @@ class Views:
             self.seeds[part],
             self.wraps,
             None if self.grounds is None else self.grounds[part],
+            self.beyond,
         )
 
     def render(self, image: Tensor, side: int) -> Tensor:
@@ -90,7 +94,7 @@ class Views:
             reach = (1 + 2 * _BEYOND) ** -1
             seen = resample(image, homographies, (self.span[0] * reach, self.span[1] * reach), side)
         else:
-            seen = resample(image, homographies, self.span, side)
+            seen = resample(image, homographies, self.span, side, self.beyond)
         if self.grounds is not None:
             ground = F.interpolate(self.grounds.to(seen), size=seen.shape[-2:], mode="bilinear")
             seen = over(seen, ground)
@@ -135,10 +139,16 @@ def _inside(boxes: Tensor, side: int) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :])[:, None]
 
 
-def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], side: int) -> Tensor:
+def resample(
+    image: Tensor,
+    homographies: Tensor,
+    span: tuple[float, float],
+    side: int,
+    beyond: Tensor | None = None,
+) -> Tensor:
     """Look at `image`, (1, channels, height, width), through n homographies: (n, channels, side, side).
 
-    There is no aliasing.
+    There is no aliasing. Past its edge is the colour `beyond`, (1, channels, 1, 1), or what is at the edge.
 
     `span` is the smallest and the largest size of a view, as parts of the short side. The image is first
     averaged down as far as the smallest allows, then every view is sampled finely enough for the largest and
@@ -150,12 +160,16 @@ def resample(image: Tensor, homographies: Tensor, span: tuple[float, float], sid
     if shrink > 1:
         image = F.interpolate(image, size=(height // shrink, width // shrink), mode="area")
     oversample = max(1, math.ceil(span[1] * short / shrink / side - 0.05))
+    if beyond is not None:
+        image = image - beyond.to(image)
     seen = F.grid_sample(
         image.expand(len(homographies), -1, -1, -1),
         grids(homographies, side * oversample),
-        padding_mode="border",
+        padding_mode="border" if beyond is None else "zeros",
         align_corners=False,
     )
+    if beyond is not None:
+        seen = seen + beyond.to(seen)
     return F.avg_pool2d(seen, oversample) if oversample > 1 else seen
 
 
@@ -179,11 +193,12 @@ def sample_views(
     """Draw the views of one step, of each place of `layout` in turn: at least one for each who looks there.
 
     `progress` in [0, 1] moves the smallest view from `overview` to `detail`. Sizes are uniform between it and
-    `largest`, as parts of a place's short side; positions are uniform over the place, `shift` of the view
-    over its edge. Past its edge the canvas goes on as it ends.
+    `largest`, as parts of a place's short side; positions are uniform over the place and half of what
+    `largest` is beyond it, `shift` of the view over its edge. Past its edge is paper, where it has a price to
+    draw near the edge (`margin`); otherwise the canvas goes on as it ends.
     """
     n, generator = max(recipe.views, layout.count * recipe.shares), streams.views
-    there, place = looked_at(layout, height, width), torch.arange(n) % layout.count
+    there, place = places(layout, height, width), torch.arange(n) % layout.count
     smallest = recipe.overview + (recipe.detail - recipe.overview) * progress
     sizes = smallest + max(0.0, recipe.largest - smallest) * torch.rand(n, generator=generator)
     homographies = there.maps[place] @ _homographies(recipe, _shapes(there)[place], sizes, generator)
@@ -203,7 +218,11 @@ def sample_views(
     parts = there.parts(height, width)
     span = min(parts) * smallest, max(parts) * max(smallest, recipe.largest)
     sizes = torch.tensor(parts)[place] * sizes
-    return Views(homographies, place, sizes, span, jitter, recipe.noise, boxes, seeds, recipe.tile, grounds)
+    is_paper = recipe.margin > 0 and recipe.picture is None and not (recipe.tile or recipe.transparent)
+    beyond = paper_colour(recipe) if is_paper else None
+    return Views(
+        homographies, place, sizes, span, jitter, recipe.noise, boxes, seeds, recipe.tile, grounds, beyond
+    )
 
 
 def _grounds(n: int, generator: torch.Generator) -> Tensor:
@@ -242,7 +261,8 @@ def _homographies(recipe: Recipe, shapes: Tensor, sizes: Tensor, generator: torc
     mirror = torch.where(torch.rand(n, generator=generator) < recipe.flip, -1.0, 1.0)
     angle = math.radians(recipe.rotate) * uniform(n)
     extent = sizes[:, None] * shapes
-    centre = uniform(n, 2) * ((1 - extent).clamp(min=0) + 2 * recipe.shift * extent)
+    room = 1 + max(0.0, recipe.largest - 1) / 2 * shapes
+    centre = uniform(n, 2) * ((room - extent).clamp(min=0) + 2 * recipe.shift * extent)
 
     placed = torch.zeros(n, 3, 3)
     placed[:, 0, 0] = extent[:, 0] * mirror * angle.cos()
