@@ -14,7 +14,7 @@ from clipart.canvas import CANVASES
 from clipart.errors import UsageError
 from clipart.finish import FINISHES
 from clipart.finish.chain import read_chain
-from clipart.models.spec import ModelSpec, read_critic, read_judge, read_vqgan
+from clipart.models.spec import ModelSpec, expanded, read_critic, read_judge, read_vqgan
 from clipart.palettes import read_colour, read_palette
 from clipart.process import PROCESSES
 from clipart.shown import canonical, canonical_style
@@ -103,13 +103,22 @@ def _picture(value: Any) -> Any:
     return kept_name(name) if isinstance(name, str) else name
 
 
+def _critics(value: Any) -> Any:
+    """Return one or more critics with those of an ensemble in its place."""
+    found = one_or_more(value)
+    if not isinstance(found, list | tuple):
+        return found
+    texts = [expanded(each) if isinstance(each, str) else [each] for each in found]
+    return tuple(each for group in texts for each in group)
+
+
 _AS_TEXT = PlainSerializer(str, return_type=str)
 Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
 JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
 VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
 Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
 DeviceName = Annotated[str, AfterValidator(refusing(read_device))]
-Critics = Annotated[tuple[Critic, ...], BeforeValidator(one_or_more)]
+Critics = Annotated[tuple[Critic, ...], BeforeValidator(refusing(_critics))]
 Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 Template = Annotated[str, AfterValidator(refusing(read_template))]
 PictureName = Annotated[str, BeforeValidator(_picture)]

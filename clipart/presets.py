@@ -1,7 +1,8 @@
 """Presets and recipes as TOML files: a look with a name, and the whole of a run to make it again.
 
-A preset is a recipe with holes: `about`, optionally `extends`, any setting of the recipe except the prompt
-and the seed, and `[[stages]]`. Both kinds of file are data only, read with limits, every mistake named.
+A preset is a recipe with holes: `about`, optionally `extends` and `requires`, any setting of the recipe
+except the prompt and the seed, and `[[stages]]`. Both kinds of file are data only, read with limits, every
+mistake named.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from clipart import limits
 from clipart.errors import ClipartError, UsageError
 from clipart.inputs import read_bytes
 from clipart.knobs import knobs
-from clipart.models import home
+from clipart.models import embedded, home
 from clipart.near import did_you_mean
 from clipart.recipe import GROUPS, Recipe, make_recipe
 from clipart.text import brief, quoted
+from clipart.values import one_or_more
 
 MAX_BYTES = limits.TOML_BYTES
 NOT_IN_PRESETS = ("prompt", "seed")
+FETCHED = "fetched"
+REQUIRED = (FETCHED, "nothing")  # what a preset may require: CLIPs that know photographs, or any
+_OWN_KEYS = ("about", "extends", "requires")  # of a preset, and no setting
 _ANY = "preset::100"  # stands for the prompt that a preset is for; no --no outweighs it
 _HEADER = "# A clipart recipe: every setting of one picture."
 _LEFT = "# Settings that nobody chose: with another critic or canvas they are settled anew."
@@ -43,12 +48,16 @@ _LONG_KEY = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){8}")
 
 @dataclass(frozen=True)
 class Preset:
-    """A look. `settings` are those of the whole `chain`, the preset and what it extends; they are checked."""
+    """A look. `settings` are those of the whole `chain`, the preset and what it extends; they are checked.
+
+    With `requires` "fetched" they suit CLIPs that know photographs, and no embedded one.
+    """
 
     name: str
     about: str
     settings: Mapping[str, Any]
     chain: tuple[str, ...]
+    requires: str = ""
 
 
 def preset_names() -> tuple[str, ...]:
@@ -131,12 +140,37 @@ def load_preset(name_or_path: str) -> Preset:
         settings |= _own_settings(path, values)
         _check(path, settings)
     about = str(chain[0][2].get("about", ""))
-    return Preset(chain[0][1].stem, about, settings, tuple(name for name, _, _ in chain))
+    requires = next((values["requires"] for _, _, values in chain if "requires" in values), "")
+    return Preset(chain[0][1].stem, about, settings, tuple(name for name, _, _ in chain), requires)
 
 
 def apply(preset: Preset, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values for `make_recipe`: the settings of `preset` with `overrides`, those typed, on top."""
+    """Return the values for `make_recipe`: the settings of `preset` with `overrides`, those typed, on top.
+
+    Raises:
+        UsageError: as `require_met`.
+    """
+    require_met(preset, overrides)
     return {**preset.settings, **overrides}
+
+
+def require_met(preset: Preset, overrides: Mapping[str, Any]) -> None:
+    """See that a preset that requires fetched CLIPs is not used with an embedded one.
+
+    Raises:
+        UsageError: it is; the message says what to fetch.
+    """
+    clips = one_or_more(overrides.get("clip", preset.settings.get("clip", (embedded.CLIP,))))
+    names = [str(each).partition("::")[0] for each in clips] if isinstance(clips, list | tuple) else []
+    if preset.requires != FETCHED or not (small := [name for name in names if name in embedded.NAMES]):
+        return
+    own = [str(each).partition("::")[0] for each in one_or_more(preset.settings.get("clip", ()))]
+    wanted = " ".join(own) or "fare4-b32"
+    raise UsageError(
+        f"--preset {preset.name} is made for fetched CLIPs, and {small[0]} is an embedded one, which knows "
+        f"drawings only. Fetch once: clipart models pull {wanted}\n"
+        f"Then {'leave --clip out' if own else f'type --clip {wanted}'}, or choose another preset."
+    )
 
 
 def _shipped() -> Path:
@@ -192,7 +226,11 @@ def _own_settings(path: Path, values: dict[str, Any]) -> dict[str, Any]:
             )
     if not isinstance(values.get("about", ""), str):
         raise UsageError(f"{path}: about = {quoted(values['about'])} is not a text.")
-    return {key: value for key, value in values.items() if key not in ("about", "extends")}
+    if values.get("requires", FETCHED) not in REQUIRED:
+        raise UsageError(
+            f"{path}: requires = {quoted(values['requires'])}: type {' or '.join(map(repr, REQUIRED))}."
+        )
+    return {key: value for key, value in values.items() if key not in _OWN_KEYS}
 
 
 def _check(path: Path, settings: Mapping[str, Any]) -> Recipe:

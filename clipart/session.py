@@ -30,6 +30,7 @@ from clipart.iterates import Check
 from clipart.layout import lay_out, require_room
 from clipart.memory import require_memory
 from clipart.models.needed import load_needed, needed_by
+from clipart.models.source import require_here
 from clipart.process import PROCESSES
 from clipart.process.base import Process, Step, branch
 from clipart.recipe import Recipe
@@ -126,6 +127,7 @@ class Session:
             )
             for name in needed_by(recipe)
         }
+        require_here([*(spec.name for spec in recipe.clip), str(recipe.judge)])
         clips: dict[str, Clip] = {}
 
         def clip(name: str) -> Clip:

@@ -16,7 +16,7 @@ from torch.nn import Conv2d
 
 from clipart.critic.clip import Clip, load_clip
 from clipart.critic.regularisers import REGULARISERS
-from clipart.errors import ModelError
+from clipart.errors import ModelError, UsageError
 from clipart.loop import iterate
 from clipart.models import registry, store
 from clipart.models.tokens import tokens
@@ -328,3 +328,20 @@ def test_weights_that_are_cast_once_change_no_bit() -> None:
     for once, always in zip(*vectors.values(), strict=True):
         assert torch.equal(once, always)
     assert torch.equal(clip.encode_texts(["an apple"]), plain.encode_texts(["an apple"]))
+
+
+def test_an_ensemble_is_as_if_each_had_been_typed() -> None:
+    das = registry.ensembles()["das"].members
+    assert len(das) == 3
+    assert all(registry.find(name).architecture == "ViT-B-32" for name in das)
+    recipe = make_recipe({"prompt": "apple", "clip": ("das::2", "tiny")})
+    assert [str(spec) for spec in recipe.clip] == [*(f"{name}::2" for name in das), "tiny"]
+    assert (
+        make_recipe({"prompt": "apple", "clip": "das"}).clip == make_recipe({"prompt": "a", "clip": das}).clip
+    )
+    with pytest.raises(ModelError, match=r"several CLIPs.*one of: ViT-B-32/openai"):
+        tokens("das", "apple")
+    with pytest.raises(UsageError, match=r"^clip = 'das::x': --clip das::x: a weight"):
+        make_recipe({"prompt": "apple", "clip": "das::x"})
+    with pytest.raises(ModelError, match="Did you mean das"):
+        registry.find("dass")

@@ -353,7 +353,10 @@ def test_the_command_line(hub: Hub, entry: registry.Entry, capsys: pytest.Captur
         assert main(["models", "--json"]) == 0
         return {each["name"]: each["state"] for each in events(capsys)[0]["models"]}  # type: ignore
 
-    assert states() == {each.name: "embedded" if each.embedded else "absent" for each in registry.entries()}
+    ensembles = dict.fromkeys(registry.ensembles(), "absent")
+    assert states() == ensembles | {
+        each.name: "embedded" if each.embedded else "absent" for each in registry.entries()
+    }
     assert main(["models", "pull", NAME]) == 0
     out, err = capsys.readouterr()
     assert str(store.checked(entry).weights) in out

@@ -24,9 +24,9 @@ def fetch_named(sink: Sink, specs: Sequence[str]) -> None:
     Never for a name that only a recipe or a preset has: those are refused with the command to type.
     """
     from clipart.models import fetch, registry, store
-    from clipart.models.spec import read_critic
+    from clipart.models.spec import expanded, read_critic
 
-    for spec in map(read_critic, specs):
+    for spec in (read_critic(each) for text in specs for each in expanded(str(text))):
         if spec.place != "name":
             continue
         entry = registry.find(spec.name)

@@ -43,6 +43,7 @@ OBJECTS: dict[str, tuple[Key, ...]] = {
     "preset": (
         Key("name", "text", "its name"),
         Key("about", "text", "what it is for"),
+        Key("requires", "text", "`fetched`: it is for fetched CLIPs only; else `nothing` or empty"),
         Key("changes", "object", "its settings that differ from the defaults, by name"),
     ),
     "finding": (

@@ -254,6 +254,7 @@ EVENTS = (
         (
             Key("name", "text", "its name"),
             Key("about", "text", "what it is for"),
+            Key("requires", "text", "`fetched`: it is for fetched CLIPs only", optional=True),
             Key("chain", "texts", "the preset, and those that it extends"),
             Key("settings", "object", "all of its settings, by name"),
         ),

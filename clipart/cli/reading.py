@@ -71,12 +71,18 @@ def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def preset_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of the preset that was typed, none if none was."""
+    """Return the settings of the preset that was typed, none if none was.
+
+    Raises:
+        UsageError: there is no such preset, or it is for other CLIPs than were typed.
+    """
     if not given.get("preset"):
         return {}
-    from clipart.presets import load_preset
+    from clipart.presets import load_preset, require_met
 
-    return dict(load_preset(given["preset"]).settings)
+    preset = load_preset(given["preset"])
+    require_met(preset, typed_settings(given))
+    return dict(preset.settings)
 
 
 def one_prompt(words: list[str] | None, command: str = "clipart") -> str:

@@ -16,7 +16,7 @@ from clipart.errors import UsageError
 from clipart.inputs import read_bytes
 from clipart.knobs import as_toml, knobs, read_value
 from clipart.meanings import setting_meant
-from clipart.presets import load_preset, parse_toml
+from clipart.presets import apply, load_preset, parse_toml
 from clipart.recipe import Recipe, make_recipe
 from clipart.record.metadata import require_harmless
 from clipart.text import quoted
@@ -170,8 +170,7 @@ def recipe_of(row: Row, under: Mapping[str, Any], preset: str | None = None) -> 
     given = {**under, **sized(values)}
     if extras:
         given["extras"] = {**given.get("extras", {}), **extras}
-    look = load_preset(chosen).settings if chosen else {}
-    recipe = make_recipe({**look, **given})
+    recipe = make_recipe(apply(load_preset(chosen), given) if chosen else given)
     if chosen:
         require_harmless(recipe, given)
     return recipe

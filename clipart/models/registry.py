@@ -80,6 +80,15 @@ class Traits:
     judges: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Ensemble:
+    """Several CLIPs under one name: where it is typed as a critic, each of `members` is one."""
+
+    name: str
+    members: tuple[str, ...]
+    about: str
+
+
 @cache
 def _table() -> dict[str, Any]:
     return tomllib.loads((Path(__file__).parent / "registry.toml").read_text(encoding="utf-8"))
@@ -89,6 +98,19 @@ def _table() -> dict[str, Any]:
 def entries() -> tuple[Entry, ...]:
     """Return the models of the table."""
     return tuple(Entry(architecture=each["name"].rpartition("/")[0], **each) for each in _table()["models"])
+
+
+@cache
+def ensembles() -> dict[str, Ensemble]:
+    """Return the ensembles of the table by name."""
+    found = _table()["ensembles"]
+    return {each["name"]: Ensemble(**{**each, "members": tuple(each["members"])}) for each in found}
+
+
+def members(name: str) -> tuple[str, ...]:
+    """Return the names of the models that `name` means: those of an ensemble, or it alone."""
+    found = ensembles().get(name.lower())
+    return found.members if found else (name,)
 
 
 @cache
@@ -180,8 +202,11 @@ def find(name: str) -> Entry:
     hf-hub:ORG/REPO[@REVISION].
 
     Raises:
-        ModelError: there is none; the message names the nearest.
+        ModelError: there is none; the message names the nearest. Or it is that of an ensemble.
     """
+    if name.lower() in ensembles():
+        each = ", ".join(members(name))
+        raise ModelError(f"{name} is several CLIPs, for --clip, and one is needed here. Type one of: {each}")
     for entry in entries():
         if name.lower() == entry.name.lower():
             return entry
@@ -244,7 +269,7 @@ def require_whole(name: str, model: dict[str, Any]) -> None:
 
 def unknown(name: str, more: Iterable[str] = ()) -> ModelError:
     """Return the error for a name that no model has, with the nearest names."""
-    known = list(dict.fromkeys([*(entry.name for entry in entries()), *more]))
+    known = list(dict.fromkeys([*(entry.name for entry in entries()), *ensembles(), *more]))
     hint = did_you_mean(name, known, 3, cutoff=0.4)
     architectures = {each.partition("/")[0] for each in known}
     if _REPO.fullmatch(name) and not nearest(name.partition("/")[0], architectures):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clipart import limits
 from clipart.errors import ModelError
-from clipart.files import sha256
+from clipart.files import sha256, size_text
 from clipart.inputs import read_bytes
 from clipart.models import hub, registry, store
 from clipart.models.config import Model, check_config, read_json, require_numbers
@@ -62,6 +63,23 @@ def find_source(name: str) -> Source:
     if files.config is not None:
         require_numbers(name, _require_ours(name, files.config), files.weights)
     return Source(_location(entry, files.config), files.weights, options, files.sha256)
+
+
+def require_here(names: Iterable[str]) -> None:
+    """Refuse to begin where several of the CLIPs called `names` are missing, all of them in one message.
+
+    Raises:
+        ModelError: two or more are not on this machine; a single one is refused where it is looked for.
+    """
+    entries = [_find(name) for name in dict.fromkeys(names) if ModelSpec(name).place == "name"]
+    missing = [entry for entry in entries if store.locate(entry) is None]
+    if len(missing) > 1:
+        size = sum(entry.megabytes for entry in missing) * 1e6
+        listed = " ".join(entry.name for entry in missing)
+        raise ModelError(
+            f"{len(missing)} models are not on this machine (about {size_text(size)}): "
+            f"{listed.replace(' ', ', ')}.\nFetch them once: clipart models pull {listed}"
+        )
 
 
 def find_tokenizer(name: str) -> str:

@@ -7,6 +7,7 @@
 | `ViT-B-32/openai`, `ViT-B-32` | open_clip's NAME/PRETRAINED; the first of that name in `clipart models` |
 | `hf-hub:ORG/REPO`, `hf-hub:ORG/REPO@REVISION` | a repository with an open_clip_config.json |
 | `local-dir:PATH` | a folder with an open_clip_config.json and weights |
+| `das` | an ensemble of `clipart models`: as if each of its CLIPs had been typed |
 | `ViT-B-32@PATH` | weights in a file, for an architecture of open_clip's |
 
 A critic may have `::WEIGHT` behind it. A VQGAN is the name of an embedded one, or a file.
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from clipart.errors import UsageError
-from clipart.models.registry import HUB, canonical, entries
+from clipart.models.registry import HUB, canonical, entries, members
 from clipart.text import kept_name, real_name
 
 LOCAL = "local-dir:"
@@ -86,6 +87,18 @@ def read_critic(text: str) -> ModelSpec:
             f"--clip {text}: a weight is a number above 0. Type for example --clip {name or 'NAME'}::0.5."
         )
     return ModelSpec(_kept(canonical(name)), weight=value)
+
+
+def expanded(text: str) -> list[str]:
+    """Return what is typed for a critic as one text for each CLIP, an ensemble's with its weight for each.
+
+    Raises:
+        UsageError: as `read_critic`, of an ensemble.
+    """
+    name, colons, weight = text.partition("::")
+    if members(name) != (name,):
+        read_critic(text)
+    return [f"{each}{colons}{weight}" for each in members(name)]
 
 
 def read_judge(text: str) -> ModelSpec:

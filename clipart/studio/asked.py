@@ -16,8 +16,8 @@ from clipart.knobs import choices, knobs, typed_as
 from clipart.models import store
 from clipart.models.needed import FILES
 from clipart.models.registry import entries
-from clipart.models.spec import read_critic
-from clipart.presets import apply, load_preset, preset_names
+from clipart.models.spec import expanded, read_critic
+from clipart.presets import FETCHED, Preset, apply, load_preset, preset_names
 from clipart.recipe import SHOWN, Recipe, make_recipe
 from clipart.record.metadata import require_harmless
 from clipart.values import sized
@@ -72,13 +72,20 @@ def shown(value: Any) -> str:
 
 
 def presets() -> list[dict[str, Any]]:
-    """Return the presets: name, sentence, and their settings as they are typed."""
+    """Return the presets whose CLIPs are here: name, sentence, and their settings as they are typed."""
     found = []
     for name in preset_names():
         preset = load_preset(name)
+        if preset.requires == FETCHED and not _is_here(preset):
+            continue
         typed = {key: shown(value) for key, value in preset.settings.items() if key in knobs()}
         found.append({"name": name, "about": preset.about, "settings": typed})
     return found
+
+
+def _is_here(preset: Preset) -> bool:
+    critics = (read_critic(each) for text in preset.settings.get("clip", ()) for each in expanded(text))
+    return {spec.name for spec in critics} <= set(installed())
 
 
 def read(asked: Mapping[str, Any], begin: Mapping[str, Any]) -> tuple[Recipe, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ def list_models(sink: Sink) -> None:
     from rich.text import Text
 
     rows = [(entry, _state(sink, entry)) for entry in known(sink)]
-    sink.event("models", models=[_plain(entry) | {"state": state} for entry, state in rows])
+    plain = [_plain(entry) | {"state": state} for entry, state in rows]
+    several = _ensembles({each["name"]: each for each in plain})
+    sink.event("models", models=plain + several)
     width = max(len(entry.name) for entry, _ in rows)
     for entry, state in rows:
         line = Text.assemble("\n ", (entry.name.ljust(width), "bold cyan"))
@@ -24,6 +27,10 @@ def list_models(sink: Sink) -> None:
         sink.show(line.append(state, STYLES[state]))
         source = "in the package" if entry.embedded else entry.repo
         sink.show(Text(f"   {source}{': ' if entry.about else ''}{entry.about}", "dim"))
+    for each in several:
+        line = Text.assemble("\n ", (each["name"].ljust(width), "bold cyan"), f"  {each['kind']}  ")
+        sink.show(line.append(each["state"], STYLES[each["state"]]))
+        sink.show(Text(f"   {each['source']}: {each['about']}", "dim"))
     sink.show("\n clipart models pull NAME fetches one; --clip and --judge take its name.\n")
 
 
@@ -74,6 +81,25 @@ def _plain(entry: Entry) -> dict[str, Any]:
         "source": entry.repo or "package",
         "about": entry.about,
     }
+
+
+def _ensembles(models: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is said of the ensembles, whose members are among `models`; one is as here as the least."""
+    from clipart.models import registry
+
+    found = []
+    for each in registry.ensembles().values():
+        members = [models[name] for name in each.members]
+        about = {
+            "name": each.name,
+            "kind": "ensemble",
+            "bytes": sum(member["bytes"] for member in members),
+            "licence": ", ".join(dict.fromkeys(member["licence"] for member in members)),
+            "source": " + ".join(each.members),
+            "about": each.about,
+        }
+        found.append(about | {"state": max((member["state"] for member in members), key=[*STYLES].index)})
+    return found
 
 
 def _bytes(entry: Entry) -> int:

@@ -15,7 +15,7 @@ def pull(sink: Sink, names: Sequence[str]) -> None:
     """Fetch models, saying first how large they are and under which licence."""
     from clipart.models import fetch, registry
 
-    for entry in [registry.find(name) for name in names]:
+    for entry in [registry.find(each) for name in names for each in registry.members(name)]:
         with watching(sink) as watch:
             files = fetch.pull(entry, watch)
         sink.event("pulled", name=entry.name, path=files.weights, sha256=files.sha256)

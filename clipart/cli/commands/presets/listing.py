@@ -16,14 +16,16 @@ def act(sink: Sink, names: Sequence[str], **_: Any) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from clipart.presets import load_preset, preset_names
+    from clipart.presets import FETCHED, load_preset, preset_names
 
     presets = [load_preset(name) for name in preset_names()]
-    sink.event(
-        "presets", presets=[{"name": p.name, "about": p.about, "changes": changes(p)} for p in presets]
-    )
+    plain = [
+        {"name": p.name, "about": p.about, "requires": p.requires, "changes": changes(p)} for p in presets
+    ]
+    sink.event("presets", presets=plain)
     for preset in presets:
-        sink.show(Text.assemble("\n ", (preset.name, "bold cyan"), f"   {preset.about}"))
+        line = Text.assemble("\n ", (preset.name, "bold cyan"), f"   {preset.about}")
+        sink.show(line.append("  (fetched CLIPs)" if preset.requires == FETCHED else "", "yellow"))
         if changed := changes(preset):
             words = ", ".join(f"{name} {short(value)}" for name, value in changed.items())
             sink.show(Padding(Text(words, "dim"), (0, 0, 0, 3), expand=False))

@@ -24,5 +24,7 @@ def _show(sink: Sink, name: str) -> None:
 
     preset = load_preset(name)
     settings = resolved(preset).model_dump(mode="json", exclude_none=True, exclude=set(NOT_IN_PRESETS))
-    sink.event("preset", name=preset.name, about=preset.about, chain=preset.chain, settings=settings)
-    sink.show(tomli_w.dumps({"about": preset.about} | settings).rstrip())
+    requires = {"requires": preset.requires} if preset.requires else {}
+    about = {"about": preset.about} | requires
+    sink.event("preset", name=preset.name, chain=preset.chain, settings=settings, **about)
+    sink.show(tomli_w.dumps(about | settings).rstrip())

@@ -19,9 +19,7 @@ def changes(preset: Preset) -> dict[str, Any]:
 
 def resolved(preset: Preset) -> Recipe:
     """Return a recipe with the settings of `preset`."""
-    from clipart.presets import apply
-
-    return make_recipe(apply(preset, {"prompt": "preset"}))
+    return make_recipe({**preset.settings, "prompt": "preset"})
 
 
 def short(value: Any) -> str:
