@@ -178,6 +178,16 @@ def to_pil(image: Tensor) -> Image:
     return PilImage.fromarray(levels.permute(1, 2, 0).contiguous().numpy())
 
 
+def with_alpha(picture: Image) -> Tensor:
+    """Return a PIL image in [0, 1] on the CPU: (3, H, W), or (4, H, W) if anything in it is transparent."""
+    import numpy as np
+    import torch
+
+    levels = np.array(picture.convert("RGBA"), dtype=np.float32)
+    image = torch.from_numpy(levels / 255).permute(2, 0, 1)
+    return image if image[3].min() < 1 else image[:3]
+
+
 def from_pil(picture: Image) -> Tensor:
     """Return a PIL image as (3, H, W) float32 RGB in [0, 1], on the CPU; what is transparent on white.
 

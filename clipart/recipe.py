@@ -317,6 +317,11 @@ class Recipe(Schema):
         return enlarged(self.finish or (), self.upscale)
 
     @property
+    def has_alpha(self) -> bool:
+        """Whether the finished picture may be transparent."""
+        return self.transparent or any(step.startswith("cutout") for step in self.finish or ())
+
+    @property
     def picture(self) -> str | None:
         """The picture to start from, `init` unless its strength is 0."""
         return self.init if self.init_strength > 0 else None

@@ -283,7 +283,8 @@ def _complete(
                 consume(it)
         stepped = time.monotonic()
         with as_needed():
-            finished, leaves = session.finished(), session.leaves(session.recipe.upscale)
+            finished = session.finished()
+            leaves = session.leaves(finished)
         mind_forks()
         image, paths = record.complete(finished, leaves)
     except BaseException as error:

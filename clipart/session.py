@@ -25,7 +25,7 @@ from clipart.critic.objective import Objective
 from clipart.critic.views import sample_views
 from clipart.device import pick_device
 from clipart.errors import ClipartError
-from clipart.finish.chain import make_chain
+from clipart.finish.chain import leaves, make_chain
 from clipart.iterates import Check
 from clipart.layout import lay_out, require_room
 from clipart.memory import require_memory
@@ -258,23 +258,23 @@ class Session:
     def finished(self) -> Tensor:
         """Return the finished picture, (3 or 4, H, W) in [0, 1] on the CPU, `upscale` as large.
 
-        A canvas that renders itself larger is not enlarged. The finish steps see colours only, no alpha.
+        A canvas that renders itself larger is not enlarged.
         """
         recipe = self.recipe
         height, width = recipe.shape
         own = self.canvas.final(height * recipe.upscale, width * recipe.upscale)
         chain = make_chain(recipe.chain if own is None else recipe.finish or ())
         image = self.shown if own is None else own
-        colours = chain(image[0, :3].cpu())[None].to(image)
-        if image.shape[1] > 3:
-            alpha = F.interpolate(image[:, 3:], size=colours.shape[-2:], mode="bicubic").clamp(0, 1)
-            colours = torch.cat([colours, alpha], dim=1)
-        return self.canvas.finished(colours)[0].clamp(0, 1).float().cpu()
+        finished = chain(image[0].cpu())[None].to(image)
+        return self.canvas.finished(finished)[0].clamp(0, 1).float().cpu()
 
-    def leaves(self, times: int) -> dict[str, bytes]:
-        """Return the files beside a picture `times` as large, by the ending of their name."""
-        height, width = self.recipe.shape
-        return self.canvas.leaves(height * times, width * times)
+    def leaves(self, finished: Tensor) -> dict[str, bytes]:
+        """Return the files beside the picture `finished`, (3 or 4, H, W), by the ending of their name.
+
+        What a canvas has itself, such as an exact SVG, goes before what a finish step has.
+        """
+        height, width = (side * self.recipe.upscale for side in self.recipe.shape)
+        return leaves(self.recipe.chain, finished) | dict(self.canvas.leaves(height, width))
 
     def check(self) -> Check:
         """Let the judge look at what is shown; the weights are those of the step to come."""

@@ -145,7 +145,7 @@ def test_a_transparent_svg_is_the_picture(settings: dict[str, object]) -> None:
     sticker = {"canvas": "shapes", "shapes": 8, "transparent": True, "symmetry": "mirror", "starts": 1}
     session = Session(make_recipe(settings | sticker | {"width": 64, "height": 64, "lr": 0.3, "upscale": 2}))
     *_, _ = go_on(session)
-    svg = session.leaves(2)[".svg"].decode()
+    svg = session.leaves(session.finished())[".svg"].decode()
     found = Image.open(io.BytesIO(bytes(resvg.svg_to_bytes(svg_string=svg)))).convert("RGBA")
     wanted = to_pil(session.finished())
     assert 0.05 < np.asarray(wanted.getchannel("A")).mean() / 255 < 0.95

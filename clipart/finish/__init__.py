@@ -39,5 +39,12 @@ FINISHES: Table[Callable[..., Tensor]] = Table(
         "chalk": "clipart.finish.chalk:chalk",
         "neon": "clipart.finish.neon:neon",
         "woodcut": "clipart.finish.woodcut:woodcut",
+        "cutout": "clipart.finish.cutout:cutout",
+        "trace": "clipart.finish.trace:trace",
     },
+)
+# Of steps that leave a file beside the picture: from the finished one, (3 or 4, H, W), and the step's
+# numbers, to bytes by the ending of the file's name.
+LEAVES: Table[Callable[..., dict[str, bytes]]] = Table(
+    "file of a finish step", "clipart.leaves", {"trace": "clipart.finish.trace:leaf"}
 )

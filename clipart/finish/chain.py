@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_args, get_type_hints
 
 from clipart.errors import UsageError
-from clipart.finish import FINISHES
+from clipart.finish import FINISHES, LEAVES
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MIN_SIDE = 16  # pixels
 NONE = "none"  # an empty chain, as it is typed
+
+
+WITH_ALPHA = "alpha"  # in the annotation of a step's image: the step takes its alpha channel too
 
 
 class Range(NamedTuple):
@@ -48,10 +51,10 @@ def _numbers(step: str) -> tuple[float, ...]:
 
 
 def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """Return the chain of `steps` as one function of an image, (3, H, W) RGB in [0, 1], to an image.
+    """Return the chain of `steps` as one function of an image, (3 or 4, H, W) in [0, 1], to an image.
 
-    The same image gives the same result. The function raises ValueError for another shape, or a side under 16
-    pixels.
+    Most steps see the colours only, and an alpha channel is kept, enlarged where they enlarge. The same image
+    gives the same result. The function raises ValueError for another shape, or a side under 16 pixels.
 
     Raises:
         UsageError: there is no step of a name, or a step takes other numbers.
@@ -69,14 +72,40 @@ def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
         calls.append((function, numbers))
 
     def finish(image: Tensor) -> Tensor:
-        if image.ndim != 3 or image.shape[0] != 3 or min(image.shape[1:]) < MIN_SIDE:
-            raise ValueError(f"expected (3, H, W) with sides of {MIN_SIDE} or more, got {tuple(image.shape)}")
+        if image.ndim != 3 or image.shape[0] not in (3, 4) or min(image.shape[1:]) < MIN_SIDE:
+            shape = tuple(image.shape)
+            raise ValueError(f"expected (3 or 4, H, W) with sides of {MIN_SIDE} or more, got {shape}")
         finished = image.detach().float()
         for function, numbers in calls:
-            finished = function(finished, *numbers)
+            finished = _step(function, finished, numbers)
         return finished.clamp(0, 1)
 
     return finish
+
+
+def _step(function: Callable[..., Tensor], image: Tensor, numbers: tuple[float, ...]) -> Tensor:
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
+    first = next(iter(inspect.signature(function).parameters))
+    hints = get_type_hints(function, include_extras=True)
+    if len(image) == 3 or WITH_ALPHA in get_args(hints.get(first)):
+        return function(image, *numbers)
+    colours = function(image[:3], *numbers)
+    alpha = image[3:]
+    if alpha.shape[1:] != colours.shape[1:]:
+        alpha = F.interpolate(alpha[None], size=colours.shape[1:], mode="bicubic")[0].clamp(0, 1)
+    return torch.cat([colours, alpha])
+
+
+def leaves(steps: Sequence[str], finished: Tensor) -> dict[str, bytes]:
+    """Return what `steps` leave beside the picture `finished`, (3 or 4, H, W), by the ending of the name."""
+    found: dict[str, bytes] = {}
+    for step in steps:
+        name = step.partition(":")[0]
+        if name in LEAVES.names():
+            found |= LEAVES[name](finished, *_numbers(step))
+    return found
 
 
 def enlarged(steps: Sequence[str], times: int) -> tuple[str, ...]:

@@ -21,15 +21,20 @@ def paper(image: Tensor, reach: Annotated[float, Range(0, 50)] = 12.0) -> Tensor
     nothing changes, and between, a pixel moves in part. Where less than `LEAST` of the border is alike, there
     is no paper, and nothing changes at all.
     """
-    height, width = image.shape[-2:]
-    wide = max(1, round(EDGE * min(height, width)))
-    top, bottom = image[:, :wide].flatten(1), image[:, -wide:].flatten(1)
-    left, right = image[:, :, :wide].flatten(1), image[:, :, -wide:].flatten(1)
-    border = torch.cat([top, bottom, left, right], dim=1)
-    colour = border.median(dim=1).values[:, None, None]
-    alike = ((border - colour[:, 0]).abs().amax(0) <= ALIKE).float().mean()
-    if alike < LEAST or not reach:
+    colour = paper_of(image)
+    if colour is None or not reach:
         return image
     away = (image - colour).abs().amax(0) * 100 / reach
     share = ((away - 1 / 3) / (2 / 3)).clamp(0, 1)
     return torch.lerp(colour.expand_as(image), image, share)
+
+
+def paper_of(image: Tensor) -> Tensor | None:
+    """Return the colour of the paper of `image`, (3, H, W): the median of its border, (3, 1, 1); or None."""
+    wide = max(1, round(EDGE * min(image.shape[-2:])))
+    top, bottom = image[:, :wide].flatten(1), image[:, -wide:].flatten(1)
+    left, right = image[:, :, :wide].flatten(1), image[:, :, -wide:].flatten(1)
+    border = torch.cat([top, bottom, left, right], dim=1)
+    colour = border.median(dim=1).values[:, None]
+    alike = ((border - colour).abs().amax(0) <= ALIKE).float().mean()
+    return colour[:, :, None] if alike >= LEAST else None

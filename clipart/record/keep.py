@@ -203,7 +203,7 @@ def require(recipe: Recipe, outputs: Outputs) -> None:
     pixels = math.prod(recipe.shape)
     if outputs.file is not None:
         texts = tags(Origin(recipe, {}, versions())) if outputs.metadata else {}
-        require_picture(outputs.file, texts, recipe.longest, alpha=recipe.transparent)
+        require_picture(outputs.file, texts, recipe.longest, alpha=recipe.has_alpha)
         require_space(outputs.file, 4 * pixels * recipe.upscale**2)
         require_file_size(outputs.file, 4 * pixels * recipe.upscale**2)
     elif outputs.folder is not None:

@@ -65,11 +65,13 @@ def finish_file(
     """Write the picture in `source` to `path` after the `chain` of `steps`, with its recipe if it has one."""
     from dataclasses import replace
 
-    from clipart.pictures import from_pil, open_picture
+    from clipart.finish.chain import leaves
+    from clipart.pictures import open_picture, with_alpha
     from clipart.record.files import save_png
+    from clipart.record.folder import written
     from clipart.record.metadata import read_origin, tags
 
-    image = from_pil(open_picture(source))
+    image = with_alpha(open_picture(source))
     texts = {}
     try:
         origin = read_origin(source)
@@ -82,6 +84,11 @@ def finish_file(
     except ValueError as error:
         raise UsageError(f"{source}: {error}. Choose a larger picture.") from None
     save_png(finished, path, texts)
+    for ending, data in leaves(steps, finished).items():
+        beside = path.with_name(f"{path.stem}{ending}")
+        with written(beside) as temporary:
+            temporary.write_bytes(data)
+        sink.file(beside)
 
 
 def longer(recipe: Recipe, steps: tuple[str, ...]) -> Recipe:
