@@ -28,6 +28,7 @@ from clipart.values import number, one_or_more, place
 OptimizerKind = Literal["auto", "adam", "adamw", "nadam", "radam", "rmsprop", "adagrad", "sgd"]
 Schedule = Literal["constant", "cosine", "linear"]
 Distance = Literal["auto", "contrast", "cosine", "spherical"]
+AimKind = Literal["text", "centred", "bridged"]  # as in `clipart.critic.aims`
 LayoutKind = Literal["auto", "apart", "blend"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Colour = Literal["decorrelated", "rgb"]
@@ -112,6 +113,14 @@ def _critics(value: Any) -> Any:
     return tuple(each for group in texts for each in group)
 
 
+def _named(critics: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
+    """Refuse critics in files, which only a person may choose, and not a stage in a recipe."""
+    for spec in critics:
+        if spec.place != "name":
+            raise UsageError(f"{spec.name}: a stage takes CLIPs with a name. `clipart models` lists them.")
+    return critics
+
+
 _AS_TEXT = PlainSerializer(str, return_type=str)
 Critic = Annotated[ModelSpec, _typed(ModelSpec, read_critic), _AS_TEXT]
 JudgeSpec = Annotated[ModelSpec, _typed(ModelSpec, read_judge), _AS_TEXT]
@@ -119,6 +128,9 @@ VqganSpec = Annotated[ModelSpec, _typed(ModelSpec, read_vqgan), _AS_TEXT]
 Until = Annotated[Target, _typed(Target, parse_target), _AS_TEXT]
 DeviceName = Annotated[str, AfterValidator(refusing(read_device))]
 Critics = Annotated[tuple[Critic, ...], BeforeValidator(refusing(_critics))]
+NamedCritics = Annotated[
+    Critics, Field(min_length=1, max_length=limits.CRITICS), AfterValidator(refusing(_named))
+]
 Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more)]
 Template = Annotated[str, AfterValidator(refusing(read_template))]
 PictureName = Annotated[str, BeforeValidator(_picture)]

@@ -26,7 +26,7 @@ _WORDS = {
     "init-strength": "strength denoise denoising denoising-strength image-weight init-weight init-scale",
     "optimizer": "sampler solver optim",
     "schedule": "scheduler decay lr-schedule",
-    "preset": "styles theme profile template config settings",
+    "preset": "styles theme profile config settings",
     "device": "gpu cuda cpu mps accelerator",
     "precision": "fp16 half dtype float16 bf16",
     "seconds": "time timeout duration max-time limit",

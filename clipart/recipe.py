@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from clipart import limits
 from clipart.around import require_fitting
 from clipart.fields import (
+    AimKind,
     CanvasName,
     Chain,
     Colour,
@@ -127,6 +128,7 @@ class Recipe(Schema):
     judge: JudgeSpec | None = knob(None, "Model", "CLIP whose match --until and the summary use", "NAME")
     device: DeviceName = knob("auto", "Model", "where to compute: auto, cpu, mps, cuda or cuda:N")
     precision: Precision = knob("auto", "Model", "number format of the CLIP")
+    aim: AimKind = knob("text", "Model", "what a view comes near: the text, or one nearer to pictures")
     distance: Distance = knob("auto", "Model", "distance from a view to a text")
 
     process: ProcessName = knob("gradient", "Canvas", "how a step changes the canvas")
@@ -180,12 +182,7 @@ class Recipe(Schema):
 
     optimizer: OptimizerKind = knob("auto", "Optimiser", "gradient method; auto is adam for shapes, else sgd")
     lr: float = knob(
-        0.1,
-        "Optimiser",
-        "learning rate, colour per step; 1: black to white",
-        "colour a step",
-        gt=0,
-        le=10,
+        0.1, "Optimiser", "learning rate, colour per step; 1: black to white", "colour a step", gt=0, le=10
     )
     momentum: float = knob(0.9, "Optimiser", "momentum; of Adam, beta 1", "0 to 1", ge=0, lt=1)
     schedule: Schedule = knob("cosine", "Optimiser", "how the learning rate falls over the steps")
@@ -277,7 +274,7 @@ class Recipe(Schema):
         for stage in self.stages:
             # not by `model_validate`: pydantic adds what is wrong here to what is wrong elsewhere
             Recipe.__pydantic_validator__.validate_python(
-                self.model_dump(exclude={"stages"}) | _overrides(stage)
+                self.model_dump(exclude={"stages"}) | stage.overrides
             )
         return self
 
@@ -310,6 +307,12 @@ class Recipe(Schema):
     def canvases(self) -> tuple[str, ...]:
         """The names of all canvases that the run has, each once, its own first."""
         return tuple(dict.fromkeys([self.canvas, *(stage.canvas for stage in self.stages if stage.canvas)]))
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        """The names of all CLIPs that the run climbs, each once, its own first."""
+        every = [*self.clip, *(spec for stage in self.stages for spec in stage.clip or ())]
+        return tuple(dict.fromkeys(spec.name for spec in every))
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -375,7 +378,7 @@ class Recipe(Schema):
         edge has no price: everything crosses it, and a price would leave the paper empty.
         """
         stage = self.stage_at(step)
-        settings = self if stage is None else self.model_copy(update=_overrides(stage))
+        settings = self if stage is None else self.model_copy(update=stage.overrides)
         if self.moves:
             settings = settings.model_copy(update={"margin": 0.0})
         return keeping(settings) if settings.keep and settings.picture is not None else settings
@@ -383,10 +386,6 @@ class Recipe(Schema):
     def stage_at(self, step: int) -> Stage | None:
         """Return the stage that `step` (1 to `steps`) falls in, None where there are no stages."""
         return stage_at(self.stages, step, self.steps)
-
-
-def _overrides(stage: Stage) -> dict[str, Any]:
-    return stage.model_dump(exclude={"name", "share", "left"}, exclude_none=True)
 
 
 def make_recipe(values: dict[str, Any]) -> Recipe:

@@ -127,7 +127,7 @@ class Session:
             )
             for name in needed_by(recipe)
         }
-        require_here([*(spec.name for spec in recipe.clip), str(recipe.judge)])
+        require_here([*recipe.critics, str(recipe.judge)])
         clips: dict[str, Clip] = {}
 
         def clip(name: str) -> Clip:
@@ -135,14 +135,20 @@ class Session:
                 clips[name] = shared_clip(name, self.device, recipe.precision)
             return clips[name]
 
-        critics = [(clip(spec.name), spec.weight) for spec in recipe.clip]
-        judge = clip(str(recipe.judge))
-        self.held |= parts_with_concepts([*(each for each, _ in critics), judge], self.prompt, self.held)
+        every, judge = [clip(name) for name in recipe.critics], clip(str(recipe.judge))
+        self.held |= parts_with_concepts([*every, judge], self.prompt, self.held)
+        self._clips = clips
+        self._climb(recipe.at(max(1, self.step)))
+        self.judge = Judge(judge, self.prompt, self.layout, self.held)
+
+    def _climb(self, settings: Recipe) -> None:
+        """Take the critics of `settings`, those of a step, for the objective."""
+        recipe, self._climbed = self.recipe, settings.clip
+        critics = [(self._clips[spec.name], spec.weight) for spec in settings.clip]
         styles = styles_of(recipe, self.held)
         self.objective = Objective(
-            critics, self.prompt, recipe.distance, self.layout, self.kept, self.held, styles
+            critics, self.prompt, recipe.distance, self.layout, self.kept, self.held, styles, recipe.aim
         )
-        self.judge = Judge(judge, self.prompt, self.layout, self.held)
 
     @property
     def canvas(self) -> Canvas:
@@ -223,6 +229,8 @@ class Session:
         Raises:
             DivergedError: it cannot go on; the canvas is at its last good state.
         """
+        if settings.clip != self._climbed:  # a stage has critics of its own
+            self._climb(settings)
         if self.recipe.steer:
             self.objective.weigh(steered(self.prompt, self.recipe.steer, step))
         done = step / self.recipe.steps

@@ -47,6 +47,7 @@ class Settings(TypedDict, total=False):
     judge: str | ModelSpec | None
     device: str
     precision: Literal["auto", "float32", "bfloat16"]
+    aim: Literal["text", "centred", "bridged"]
     distance: Literal["auto", "contrast", "cosine", "spherical"]
     process: str
     canvas: str

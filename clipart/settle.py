@@ -68,7 +68,7 @@ def _sheet(recipe: Recipe) -> tuple[int, int]:
 
 
 def _starts(recipe: Recipe) -> int:
-    return 1 if recipe.picture is not None else _traits(recipe).starts
+    return 1 if recipe.picture is not None else _traits(recipe.at(1)).starts
 
 
 def _keep(recipe: Recipe) -> float | None:
@@ -130,7 +130,7 @@ OPEN: dict[str, Open] = {
     "width": Open((), _width),
     "height": Open((), _height),
     "distance": Open(("clip",), lambda recipe: _traits(recipe).distance),
-    "starts": Open(("clip", "init", "init_strength"), _starts),
+    "starts": Open(("clip", "stages", "init", "init_strength"), _starts),
     "low_pass": Open(("clip",), lambda recipe: _traits(recipe).low_pass),
     "share_views": Open(("clip",), lambda recipe: _traits(recipe).share_views),
     "keep": Open(("init", "init_strength"), _keep),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def fetch_typed(sink: Sink, typed: dict[str, Any]) -> None:
     """Fetch what is missing of the models among the settings that were typed, never of those in a recipe."""
     named = [*typed.get("clip", ()), *([typed["judge"]] if typed.get("judge") else [])]
+    named += [text for stage in typed.get("stages", ()) for text in stage.get("clip", ())]
     if named:
         fetch_named(sink, named)
 

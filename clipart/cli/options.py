@@ -79,6 +79,7 @@ def folder_of_run(path: Path) -> Path:
 
 
 PRESET = "preset to begin with: its name, or a TOML file"
+BEGIN = "CLIP of the first steps, then --clip (default 20% of them)"
 SET = "any setting (repeatable); a stage's: stages.NAME.KEY"
 SIZE = "width x height in pixels, or one number for both; default 256, two things 384x192"
 FILM = "film of the run: mp4 or none"
@@ -91,6 +92,7 @@ OWN: dict[str, Any] = {
         str, "--preset", "-p", about=PRESET, metavar="NAME", panel="Prompt", autocompletion=_presets
     ),
     "set": own(list[str], "--set", about=SET, metavar="NAME=VALUE", panel="Prompt"),
+    "begin_with": own(str, "--begin-with", about=BEGIN, metavar="NAME[=N%]", panel="Model"),
     "size": own(str, "--size", "-s", about=SIZE, value="256x256", metavar="SIZE", panel="Picture"),
     "output": own(
         Path, "--output", "-o", about="write only the picture, to this file", metavar="FILE", panel="Output"

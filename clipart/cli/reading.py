@@ -17,6 +17,8 @@ from clipart.files import require_folder, require_writable
 from clipart.knobs import knobs
 from clipart.recipe import Recipe, make_recipe
 
+BEGINNING = 20  # per cent of the steps, of --begin-with
+_BEGINNING = re.compile(r"(?P<name>[^=]+)(?:=(?P<part>\d{1,3}(?:\.\d{1,3})?)%)?")
 MOST_PIPED = 40_000  # bytes of a prompt; 10,000 characters have no more
 
 
@@ -46,8 +48,12 @@ def settings_over(
     Raises:
         UsageError: an option contradicts another, or `--set` names no setting or no stage.
     """
-    under, assigned = {**(before or {}), **values}, read_set(given.get("set"))
-    over = {**values, **typed_settings(given)}
+    typed, assigned = typed_settings(given), read_set(given.get("set"))
+    under, over = {**(before or {}), **values, **typed}, {**values, **typed}
+    if "stages" in typed and {**(before or {}), **values}.get("stages"):
+        raise UsageError(
+            "--begin-with: this recipe or preset has stages of its own. Type --set stages.NAME.clip=CLIP."
+        )
     if assigned.stages:
         over["stages"] = change_stages(under.get("stages", ()), assigned.stages)
     if assigned.extras:
@@ -67,7 +73,26 @@ def typed_settings(given: dict[str, Any]) -> dict[str, Any]:
         if name in typed:
             flag = "size" if name in read_size(given) else name.replace("_", "-")
             raise UsageError(f"--set {name} and --{flag} set the same thing. Type one of them.")
-    return typed | by_name
+    return typed | by_name | read_beginning(given)
+
+
+def read_beginning(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the two stages of `--begin-with NAME[=N%]`, where it was typed.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if given.get("begin_with") is None:
+        return {}
+    found = _BEGINNING.fullmatch(given["begin_with"])
+    part = float(found["part"] or BEGINNING) if found else 0.0
+    if not found or not 0 < part < 100:
+        raise UsageError(
+            f"--begin-with {given['begin_with'][:60]}: type the name of a CLIP, and above 0 and below 100 % "
+            "of the steps. For example: --begin-with fare4-b32=30%"
+        )
+    first = {"name": "beginning", "share": part, "clip": [found["name"]]}
+    return {"stages": [first, {"name": "rest", "share": 100 - part}]}
 
 
 def preset_settings(given: dict[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def judge_line(recipe: Recipe) -> str:
     """Return the name of the judge, and why its word counts less where it does."""
     from clipart.models.registry import descendants
 
-    judge, critics = str(recipe.judge), [spec.name for spec in recipe.clip]
+    judge, critics = str(recipe.judge), recipe.critics
     if judge in critics:
         return f"{judge} (not independent: the picture climbed it)"
     began = descendants(judge, critics)

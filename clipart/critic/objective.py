@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clipart.canvas.base import clamp_with_grad
+from clipart.critic.aims import Aim, make_aim
 from clipart.critic.chunks import Chunks
 from clipart.critic.clip import Clip
 from clipart.critic.losses import Losses
@@ -53,14 +54,14 @@ _Distance = Callable[[Tensor, Tensor], Tensor]
 DISTANCES: dict[str, _Distance] = {"cosine": cosine, "spherical": spherical}
 
 
-def _distance(name: str, clip: Clip, prompt: Prompt, texts: Tensor, shares: Tensor) -> _Distance:
-    """Return the distance called `name` for the parts of `prompt`, whose `texts` are (m, d).
+def _distance(name: str, clip: Clip, prompt: Prompt, texts: Tensor, shares: Tensor, aim: Aim) -> _Distance:
+    """Return the distance called `name` for the parts of `prompt`, whose `texts` are (m, d), without the aim.
 
     A part that is a picture is told from no words, so its distance is the cosine's, if not the spherical one.
     """
     if name != "contrast":
         return DISTANCES[name]
-    others = rivals(clip, prompt, texts)
+    others = aim.words(rivals(clip, prompt, texts))
     shown = torch.tensor([bool(part.picture) for part in prompt.parts], device=texts.device)
 
     def distance(views: Tensor, text: Tensor) -> Tensor:
@@ -77,7 +78,8 @@ class TextTerm:
     Attributes:
         clip: the model.
         weight: its part in an ensemble; the weights of all terms sum to 1.
-        texts: (m, d), the unit vectors of the parts.
+        aim: how vectors are changed before they are compared.
+        texts: (m, d), the unit vectors of the parts, changed by the aim.
         shares: (m,), w / sum|w| of the parts; a negative one pushes away.
         distance: of views (n, d) to `texts`, (n, m).
         style: the look that is wanted, if one is.
@@ -85,6 +87,7 @@ class TextTerm:
 
     clip: Clip
     weight: float
+    aim: Aim
     texts: Tensor
     shares: Tensor
     distance: _Distance
@@ -96,7 +99,7 @@ class Objective:
 
     The text loss is sum of share * mean distance over the views of a part's place, for each CLIP by its
     weight. `kept` is a picture to keep to, (1, 3, height, width); `held` are those of the prompt, by key, and
-    `styles` those whose look is wanted, with their weights.
+    `styles` those whose look is wanted, with their weights. `aim` is the name of one (`clipart.critic.aims`).
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class Objective:
         kept: Tensor | None = None,
         held: Mapping[str, Tensor] | None = None,
         styles: Sequence[tuple[Tensor, float]] = (),
+        aim: str = "text",
     ) -> None:
         self.prompt, self.layout, self.kept = prompt, layout, kept
         total = sum(weight for _, weight in clips)
@@ -115,9 +119,12 @@ class Objective:
         for clip, weight in clips:
             texts = torch.stack([clip.encode_part(part, held) for part in prompt.parts])
             shares = torch.tensor(prompt.shares(), device=clip.device)
-            found = _distance(distance, clip, prompt, texts, shares)
+            aimed = make_aim(aim, clip, texts)
+            found = _distance(distance, clip, prompt, texts, shares, aimed)
             style = make_style(clip, styles) if styles else None
-            self.terms.append(TextTerm(clip, weight / total, texts, shares, found, style))
+            shown = torch.tensor([[bool(part.picture)] for part in prompt.parts], device=clip.device)
+            texts = torch.where(shown, aimed.seen(texts), aimed.words(texts))
+            self.terms.append(TextTerm(clip, weight / total, aimed, texts, shares, found, style))
         self._chunks = Chunks()
         self._built: tuple[tuple[object, ...], list[Term]] = ((), [])
 
@@ -230,7 +237,7 @@ class Objective:
             with listening(term.clip, torch.cat(seen)) as maps:
                 seen_as = term.clip.encode_images(torch.cat(seen))
             looks = term.style.weight * term.style.loss(maps).view(len(images), -1).sum(dim=1) / len(views)
-        found = term.distance(seen_as, term.texts)
+        found = term.distance(term.aim.seen(seen_as), term.texts)
         return (shares.to(found) * found.view(len(images), -1, found.shape[1])).sum(dim=1), looks.to(found)
 
     def _chunk(self, term: TextTerm) -> int:

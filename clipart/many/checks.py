@@ -61,7 +61,7 @@ def _require(recipe: Recipe, seen: dict[str, ClipartError | None]) -> None:
     require_room(layout, *settled.shape)
     if settled.device == "cpu":
         require_memory(settled)
-    for name in dict.fromkeys([*(spec.name for spec in settled.clip), str(settled.judge)]):
+    for name in dict.fromkeys([*settled.critics, str(settled.judge)]):
         _once(seen, f"clip {name}", partial(find_source, name))
     for name in needed_by(settled):
         if name in FILES:

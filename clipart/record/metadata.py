@@ -92,7 +92,7 @@ def model_hashes(recipe: Recipe, known: Mapping[str, str] | None = None) -> dict
 
     recipe = recipe.resolve()
     hashes = {}
-    for name in dict.fromkeys([*(spec.name for spec in recipe.clip), str(recipe.judge)]):
+    for name in dict.fromkeys([*recipe.critics, str(recipe.judge)]):
         source = find_source(name)
         hashes[name] = source.digest or sha256(source.weights)
     for need in needed_by(recipe):
