@@ -7,7 +7,7 @@ and to palettes: those films are written with PyAV, on which imageio builds, by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,27 @@ FORMATS: Mapping[str, Codec] = {
 }  # fmt: skip
 
 
-def encode(pictures: Pictures, path: Path, kind: str, fps: int, texts: Mapping[str, str]) -> None:
+CLEAR = {"apng": "rgba", "webp": "bgra"}  # formats of films with an alpha channel, and their pixels
+
+
+def encode(
+    pictures: Pictures,
+    path: Path,
+    kind: str,
+    fps: int,
+    texts: Mapping[str, str],
+    cut: Callable[[Planes], Planes] | None = None,
+) -> None:
     """Write pictures, planes (3, H, W) uint8 in yuv444p and BT.709, to `path`; `kind` is a key of FORMATS.
 
     `pictures` gives them anew at each call, as a palette is made of all of them before the first is written.
+    `cut`, of a format of CLEAR, makes (H, W, 4) uint8 RGBA of (H, W, 3) RGB.
     """
     codec = FORMATS[kind]
+    if cut is not None:
+        clear = replace(codec, pixels=CLEAR[kind])
+        _write_with_pyav(_timed(pictures, clear, fps, cut), path, kind, fps, {}, clear)
+        return
     if not codec.options and kind != "gif":
         _write_with_imageio(pictures(), path, kind, fps)
         return
@@ -81,11 +96,18 @@ def _write_with_imageio(pictures: Iterable[Planes], path: Path, kind: str, fps: 
             video.write_frame(shown, pixel_format="rgb24")
 
 
-def _write_with_pyav(frames: Iterable[Any], path: Path, kind: str, fps: int, tags: Mapping[str, str]) -> None:
+def _write_with_pyav(
+    frames: Iterable[Any],
+    path: Path,
+    kind: str,
+    fps: int,
+    tags: Mapping[str, str],
+    codec: Codec | None = None,
+) -> None:
     """Write a film with what imageio has no way to say: the encoder's options, colours, a palette."""
     import av
 
-    codec = FORMATS[kind]
+    codec = codec or FORMATS[kind]
     with av.open(protocol_free(path), "w", format=kind, options=dict(codec.container)) as container:
         container.metadata.update(tags)
         stream: Any = container.add_stream(codec.name, fps, options=dict(codec.options))
@@ -173,7 +195,9 @@ def _mapped(pictures: Pictures, palette: av.VideoFrame, fps: int) -> Iterator[An
     yield from _drained(graph)
 
 
-def _timed(pictures: Pictures, codec: Codec, fps: int) -> Iterator[av.VideoFrame]:
+def _timed(
+    pictures: Pictures, codec: Codec, fps: int, cut: Callable[[Planes], Planes] | None = None
+) -> Iterator[av.VideoFrame]:
     """Yield the pictures as frames in the colours of `codec`, with time stamps."""
     import av
 
@@ -183,6 +207,8 @@ def _timed(pictures: Pictures, codec: Codec, fps: int) -> Iterator[av.VideoFrame
         if planes is not before:  # a picture that stays is converted once
             before = planes
             frame = to_rgb(planes) if codec.rgb else av.VideoFrame.from_ndarray(_even(planes), "yuv444p")
+            if cut is not None:
+                frame = av.VideoFrame.from_ndarray(cut(frame.to_ndarray()), "rgba")
         frame.pts, frame.time_base = index, Fraction(1, fps)
         yield frame
 

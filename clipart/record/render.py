@@ -6,11 +6,12 @@ import bisect
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from clipart.errors import ClipartError, UsageError
-from clipart.record.encoders import FORMATS, encode
+from clipart.record.encoders import CLEAR, FORMATS, encode
 from clipart.record.folder import Place, Slot, written
 from clipart.record.tags import append_tags
 from clipart.record.trajectory import Trajectory
@@ -35,7 +36,7 @@ class Film:
     every step the same time; more gives the early, fast steps more of it. `reverse` runs it backwards;
     `boomerang` there and back, with the hold in between. `interpolate` fades from one recorded step to the
     next. `size` is the longer side in pixels, None as recorded. `caption` is a line below the picture, to
-    which the step is added.
+    which the step is added. `cutout` makes the ground of every frame transparent, in formats that can.
 
     Raises:
         UsageError: a value out of range.
@@ -50,6 +51,7 @@ class Film:
     boomerang: bool = False
     interpolate: bool = False
     caption: str = ""
+    cutout: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 240:
@@ -87,13 +89,29 @@ def render(
     film, kind = film or Film(), path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise UsageError(f"{path}: a film ends in {', '.join(f'.{name}' for name in FORMATS)}.")
+    if film.cutout and kind not in CLEAR:
+        kinds = " or ".join(CLEAR)
+        raise UsageError(f"--cutout: a film with a transparent ground is {kinds}. Type --format webp")
     moments = schedule(trajectory.steps, film)
     forward = kind != "gif" and all(a <= b for a, b in pairwise(moments))  # a GIF needs two passes
     named = path.path if isinstance(path, Slot) else path
     with written(path) as temporary, plain_errors(named), _Reel(trajectory, film, last, forward) as reel:
-        encode(lambda: (reel.picture(moment) for moment in moments), temporary, kind, film.fps, texts or {})
+        pictures = partial(map, reel.picture, moments)
+        encode(pictures, temporary, kind, film.fps, texts or {}, _cut if film.cutout else None)
         append_tags(temporary, texts or {})
     return len(moments)
+
+
+def _cut(picture: Planes) -> Planes:
+    """Return (H, W, 3) RGB with its ground cut out, (H, W, 4), both uint8."""
+    import numpy as np
+    import torch
+
+    from clipart.finish.cutout import cutout
+
+    image = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)
+    cut: Planes = (cutout(image) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    return cut
 
 
 def schedule(steps: Sequence[int], film: Film) -> list[float]:

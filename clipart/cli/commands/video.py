@@ -43,6 +43,7 @@ FILM: dict[str, Any] = {
     "boomerang": own(bool, "--boomerang", about="play forwards, then backwards"),
     "interpolate": own(bool, "--interpolate", about="fade from one recorded step to the next"),
     "caption": own(bool, "--caption", about="write prompt and step below the picture"),
+    "cutout": own(bool, "--cutout", about="a transparent ground, for --format webp or apng"),
 }
 
 
