@@ -60,5 +60,6 @@ PICKLE_DEPTH = 200  # tuples, lists and dictionaries inside one another
 PICKLE_ODD_KEYS = 1_000  # keys that are neither text nor a small number
 ARCHIVE_ENTRIES = 50_000
 HEADER_BYTES = 32 * MEGA  # of a safetensors file; one of 1,000 tensors has about 100 kB
+TOKENIZER_BYTES = 64 * MEGA  # of transformers'; that of SigLIP 2 has 256,000 tokens
 CONCEPT_BYTES = MEGA  # a vector has 4 kB
 LEDGER_BYTES = 16 * MEGA

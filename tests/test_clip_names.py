@@ -146,7 +146,8 @@ def test_tokens_need_no_weights(name: str) -> None:
         ("ViT-B-32@/nowhere/weights.pt", "there is no file /nowhere"),
         ("ViT-B-32@", "ARCHITECTURE@FILE"),
         ("local-dir:/nowhere", r"there is no open_clip_config\.json"),
-        ("ViT-B-16-SigLIP/webli", "not supported"),
+        ("ViT-B-16-SigLIP/webli", "clipart models pull ViT-B-16-SigLIP/webli"),
+        ("roberta-ViT-B-32/laion2b_s12b_b32k", "text tower of transformers are not supported"),
         ("hf-hub:acme/nothing", "clipart models pull hf-hub:acme/nothing"),
     ],
 )
@@ -189,7 +190,6 @@ def test_nor_does_one_in_a_folder(random_clip: str, tmp_path: Path) -> None:
     "change",
     [
         {"text_cfg": {"hf_model_name": "acme/text"}},
-        {"text_cfg": {"hf_tokenizer_name": "acme/tokens"}},
         {"vision_cfg": {"timm_model_name": "hf-hub:acme/tower"}},
     ],
 )

@@ -17,8 +17,9 @@ import torch
 from clipart.cli import main
 from clipart.cli.downloads import fetch_named
 from clipart.cli.sink import Sink
+from clipart.critic.clip import load_clip
 from clipart.errors import ModelError, ResourceError
-from clipart.models import fetch, ledger, registry, store
+from clipart.models import fetch, ledger, registry, source, store
 from clipart.models import hub as hub_door
 from tests.hub_server import OLD_REPO, REPO, Hub, serve
 
@@ -118,6 +119,35 @@ def test_pull_announces_then_fetches_then_asks_no_more(hub: Hub, entry: registry
     asked = len(hub.log)
     assert fetch.pull(entry) == files == store.checked(entry)
     assert len(hub.log) == asked
+
+
+def test_a_tokenizer_of_transformers_comes_with_its_model(
+    hub: Hub, entry: registry.Entry, tmp_path: Path
+) -> None:
+    from tests.test_foreign import write_model
+
+    made = tmp_path / "made"
+    made.mkdir()
+    write_model(made)
+    hub.files = {path.name: path.read_bytes() for path in made.iterdir()}
+    plans: list[fetch.Plan] = []
+    fetch.pull(entry, fetch.Watch(plans.append))
+    asked = [[file.name for file in plan.files] for plan in plans]
+    assert asked == [[CONFIG, WEIGHTS], ["tokenizer.json", "tokenizer_config.json"]]
+    fetch.pull(entry)
+    hub.log.clear()
+    assert source.tokenizer_folder(NAME) == source.find_source(NAME).tokenizer
+    assert load_clip(NAME, torch.device("cpu")).encode_texts(["apple"]).shape == (1, 16)
+    assert hub.log == []  # nothing asks the hub but a pull
+    folder = source.tokenizer_folder(NAME)
+    assert folder is not None
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"^tokenizer\.json of .* is not on this machine[\s\S]*models pull"):
+        source.find_source(NAME)
+    fetch.pull(entry)
+    assert source.find_source(NAME).tokenizer is not None
+    store.remove(entry)
+    assert store.state(entry) == "absent"
 
 
 def test_a_cut_connection_goes_on_by_itself(hub: Hub, entry: registry.Entry) -> None:

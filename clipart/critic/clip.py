@@ -19,7 +19,7 @@ from clipart.critic.views import closer
 from clipart.device import pick_dtype
 from clipart.errors import ModelError
 from clipart.models import hub
-from clipart.models.source import Source, find_source
+from clipart.models.source import Source, find_source, make_tokenizer
 from clipart.models.weights import SAFE, read_tensors, require_tensors
 from clipart.prompt import Part
 
@@ -138,7 +138,7 @@ def load_clip(name: str, device: torch.device, precision: str = "auto") -> Clip:
             model = open_clip.create_model(
                 source.location, load_weights=False, pretrained_text=False, **source.options
             )
-            tokenizer = open_clip.get_tokenizer(source.location)
+            tokenizer = make_tokenizer(name, source.location, source.tokenizer)
             _fill(model, source.weights)
     except (MemoryError, ModelError):
         raise

@@ -75,9 +75,10 @@ class Vision(_Tower):
 
 
 class Tokens(_Strict):
-    """open_clip's arguments of its own tokenizer; not `bpe_path`, which opens a file."""
+    """open_clip's arguments of its own tokenizer or of one of transformers'; not those that name a file."""
 
     clean: Literal["lower", "whitespace", "canonicalize"] = "lower"
+    strip_sep_token: bool = False
 
 
 class Text(_Tower):
@@ -88,6 +89,7 @@ class Text(_Tower):
     heads: Heads = 8
     layers: Depth = 12
     tokenizer_kwargs: Tokens = Tokens()
+    hf_tokenizer_name: Annotated[str, Field(pattern=r"^[\w./-]{0,200}$")] = ""  # where it was once; not used
     embed_cls: bool = False
     pad_id: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     eos_id: Annotated[int, Field(ge=0, le=1_000_000)] = 2

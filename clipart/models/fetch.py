@@ -24,8 +24,11 @@ from typing import Any, Self
 from clipart.errors import ClipartError, ModelError
 from clipart.files import locked, require_space, sha256
 from clipart.models import hub, store
+from clipart.models.foreign import FILE, FILES, is_foreign
 from clipart.models.home import NoHomeError
 from clipart.models.registry import UNKNOWN_LICENCE, Entry
+from clipart.models.source import text_config
+from clipart.models.spec import LOCAL
 from clipart.models.weights import is_pickled
 
 SPARE = 32 * 2**20  # bytes that a download leaves free on the disk
@@ -111,22 +114,38 @@ def pull(entry: Entry, watch: Watch | None = None) -> store.Files:
         ModelError: offline, refused by the hub, cut off, or not what it should be; it says what to do.
         ResourceError: the disk is too full.
     """
-    if store.locate(entry) is not None:
+    if store.locate(entry) is not None and not _lacks_tokenizer(entry):
         return store.checked(entry)
     hub.require_usable()
     _require_cache()
     watch = watch or Watch()
     with _explained(entry), hub.bounded():
-        plan = _plan(entry)
-        watch.announce(plan)
-        for index, file in enumerate(plan.files):
-            before = sum(each.size for each in plan.files[:index])
-
-            def told(done: int, before: int = before) -> None:
-                watch.progress(before + done, plan.size)
-
-            _fetch(entry, file, told, watch.remark)
+        if store.locate(entry) is None:
+            _fetch_all(_plan(entry), watch)
+        if _lacks_tokenizer(entry):
+            _fetch_all(_plan(entry, tokenizer=True), watch)
     return store.checked(entry)
+
+
+def _fetch_all(plan: Plan, watch: Watch) -> None:
+    watch.announce(plan)
+    for index, file in enumerate(plan.files):
+        before = sum(each.size for each in plan.files[:index])
+
+        def told(done: int, before: int = before) -> None:
+            watch.progress(before + done, plan.size)
+
+        _fetch(plan.entry, file, told, watch.remark)
+
+
+def _lacks_tokenizer(entry: Entry) -> bool:
+    """Whether a model that is here has a tokenizer of transformers', and that is not here."""
+    found = store.locate(entry)
+    if found is None or entry.kind != "clip" or entry.embedded:
+        return False
+    config = found[1]
+    location = f"{LOCAL}{config.parent}" if config is not None else entry.architecture
+    return is_foreign(text_config(location)) and store.find_file(entry, FILE) is None
 
 
 def _require_cache() -> None:
@@ -135,8 +154,8 @@ def _require_cache() -> None:
         raise NoHomeError("This system knows no home folder of yours: set HF_HOME to a folder for downloads.")
 
 
-def _plan(entry: Entry) -> Plan:
-    """Ask the hub what there is, without fetching it."""
+def _plan(entry: Entry, *, tokenizer: bool = False) -> Plan:
+    """Ask the hub what there is, without fetching it: the model, or its tokenizer of transformers'."""
     names = store.wanted(entry)
     pinned = next((found for name in names if (found := store.commit(entry, name))), None)
     about = hub.client().HfApi().model_info(entry.repo, revision=pinned, timeout=20)
@@ -145,7 +164,11 @@ def _plan(entry: Entry) -> Plan:
     if weights is None or (store.CONFIG not in there and not entry.architecture):
         needed = " or ".join(names) + ("" if entry.architecture else f", with {store.CONFIG}")
         raise ModelError(f"{entry.name}: no model of open_clip's in {entry.page}; it would have {needed}.")
-    needs = (weights,) if entry.architecture else (store.CONFIG, weights)
+    needs = [weights] if entry.architecture else [store.CONFIG, weights]
+    if tokenizer:
+        needs = [name for name in FILES if name in there]
+        if FILE not in needs:
+            raise ModelError(f"{entry.name}: its tokenizer is not in {entry.page}: there is no {FILE}.")
     files = tuple(_wanted(entry, name, str(about.sha)) for name in needs)
     licence = entry.licence
     if licence == UNKNOWN_LICENCE:

@@ -255,15 +255,16 @@ def require_whole(name: str, model: dict[str, Any]) -> None:
     """Refuse a configuration of open_clip's that would make it fetch a part of the model by itself.
 
     Raises:
-        ModelError: it names a text tower or tokenizer of transformers, or a tower elsewhere on the hub.
+        ModelError: it names a text tower of transformers, or a tower elsewhere on the hub.
     """
     text, vision = model["text_cfg"], model["vision_cfg"]
     tower = str(vision.get("timm_model_name") or "")
-    foreign = text.get("hf_model_name") or text.get("hf_tokenizer_name") or (tower if ":" in tower else "")
+    foreign = text.get("hf_model_name") or (tower if ":" in tower else "")
     if foreign:
         raise ModelError(
             f"{name} takes a part of itself from {foreign!r}, which open_clip would fetch by itself. "
-            "Models with a tokenizer or text tower of transformers are not supported."
+            "Models with a text tower of transformers are not supported; those with its tokenizer only are, "
+            "such as ViT-B-16-SigLIP2/webli, which reads many languages."
         )
 
 

@@ -16,7 +16,7 @@ from clipart import limits
 from clipart.errors import ModelError
 from clipart.files import sha256, size_text
 from clipart.inputs import read_bytes
-from clipart.models import hub, registry, store
+from clipart.models import foreign, hub, registry, store
 from clipart.models.config import Model, check_config, read_json, require_numbers
 from clipart.models.spec import AT, LOCAL, ModelSpec
 from clipart.near import did_you_mean
@@ -31,12 +31,14 @@ class Source:
         weights: the file of the weights.
         options: more for `open_clip.create_model`.
         digest: the SHA-256 of the weights, empty if nobody has computed it.
+        tokenizer: the folder of a tokenizer of transformers', None where open_clip has its own.
     """
 
     location: str
     weights: Path
     options: dict[str, Any]
     digest: str = ""
+    tokenizer: Path | None = None
 
     def identity(self) -> str:
         """Return a name that no other model has: of the weights, and of how they are used."""
@@ -46,6 +48,8 @@ class Source:
             config = read_bytes(path, limits.CONFIG_BYTES).decode()
         place = config or self.location
         parts = [self.digest or sha256(self.weights), place, json.dumps(self.options, sort_keys=True)]
+        if self.tokenizer is not None:
+            parts.append(sha256(self.tokenizer / foreign.FILE))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -62,7 +66,9 @@ def find_source(name: str) -> Source:
     options = _options(*name_and_tag(entry)) if entry.architecture else {}
     if files.config is not None:
         require_numbers(name, _require_ours(name, files.config), files.weights)
-    return Source(_location(entry, files.config), files.weights, options, files.sha256)
+    location = _location(entry, files.config)
+    folder = _tokenizer_of(entry, location)
+    return Source(location, files.weights, options, files.sha256, folder)
 
 
 def require_here(names: Iterable[str]) -> None:
@@ -80,6 +86,57 @@ def require_here(names: Iterable[str]) -> None:
             f"{len(missing)} models are not on this machine (about {size_text(size)}): "
             f"{listed.replace(' ', ', ')}.\nFetch them once: clipart models pull {listed}"
         )
+
+
+def text_config(location: str) -> dict[str, Any]:
+    """Return the `text_cfg` of the model at a location that `find_tokenizer` or a `Source` has."""
+    if location.startswith(LOCAL):
+        path = Path(location.removeprefix(LOCAL)) / store.CONFIG
+        return dict(read_json(location, path)["model_cfg"]["text_cfg"])
+    return dict(hub.open_clip().get_model_config(location)["text_cfg"])
+
+
+def make_tokenizer(name: str, location: str, folder: Path | None) -> Any:
+    """Return the tokenizer of the model called `name` at `location`; that of transformers' lies in `folder`.
+
+    Raises:
+        ModelError: the files are no tokenizer, or transformers is not installed.
+    """
+    if folder is None:
+        return hub.open_clip().get_tokenizer(location)
+    return foreign.read(name, folder, text_config(location))
+
+
+def tokenizer_folder(name: str) -> Path | None:
+    """Return the folder of the tokenizer of transformers' of the CLIP called `name`; None if it has none.
+
+    Raises:
+        ModelError: it is not on this machine.
+    """
+    location = find_tokenizer(name)
+    if (spec := ModelSpec(name)).place == "name":
+        return _tokenizer_of(_find(name), location)
+    return _tokenizer_beside(name, location, spec.path if spec.place == "folder" else spec.path.parent)
+
+
+def _tokenizer_of(entry: registry.Entry, location: str) -> Path | None:
+    if entry.embedded or not foreign.is_foreign(text_config(location)):
+        return None
+    path = store.find_file(entry, foreign.FILE)
+    if path is None:
+        raise store.missing(entry, foreign.FILE)
+    for name in foreign.FILES:
+        if (path.parent / name).is_file():
+            store.check_file(entry, path.parent / name)
+    return path.parent
+
+
+def _tokenizer_beside(name: str, location: str, folder: Path) -> Path | None:
+    if not foreign.is_foreign(text_config(location)):
+        return None
+    if not (folder / foreign.FILE).is_file():
+        raise ModelError(f"--clip {name}: there is no {foreign.FILE} in {folder}.")
+    return folder
 
 
 def find_tokenizer(name: str) -> str:
@@ -150,7 +207,8 @@ def _in_folder(spec: ModelSpec) -> Source:
     if weights is None:
         raise ModelError(f"--clip {spec.name}: there is no {store.WEIGHTS[0]} in {folder}.")
     require_numbers(spec.name, _require_ours(spec.name, config), weights)
-    return Source(f"{LOCAL}{folder}", weights, {})
+    location = f"{LOCAL}{folder}"
+    return Source(location, weights, {}, tokenizer=_tokenizer_beside(spec.name, location, folder))
 
 
 def _config_in(spec: ModelSpec) -> Path:
@@ -165,7 +223,8 @@ def _in_file(spec: ModelSpec) -> Source:
     architecture = _architecture(spec.name)
     if not spec.path.is_file():
         raise ModelError(f"--clip {spec.name}: there is no file {spec.path}.")
-    return Source(architecture, spec.path, {})
+    folder = _tokenizer_beside(spec.name, architecture, spec.path.parent)
+    return Source(architecture, spec.path, {}, tokenizer=folder)
 
 
 def _architecture(name: str) -> str:

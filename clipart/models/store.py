@@ -22,6 +22,7 @@ from clipart.models.registry import HUB, Entry
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # the first is preferred
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")  # one of transformers'
 PARTIAL = ".clipart.incomplete"
 QUARANTINED = ".quarantined"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -140,16 +141,17 @@ def checked(entry: Entry) -> Files:
     return Files(weights, config, check_file(entry, weights))
 
 
-def missing(entry: Entry) -> ModelError:
-    """Return the error for a model that is not here: how large it is, what to type, where to put it."""
+def missing(entry: Entry, file: str = "") -> ModelError:
+    """Return the error for a model that is not here, or a `file` of it: what to type, where to put it."""
     about = f"about {size_text(entry.megabytes * 1e6)}, " if entry.megabytes else ""
-    files = " and ".join([wanted(entry)[0]] + [CONFIG] * (not entry.architecture))
+    what = f"{file} of " if file else ""
+    files = file or " and ".join([wanted(entry)[0]] + [CONFIG] * (not entry.architecture))
     try:
         place = str(by_hand(entry))
     except NoHomeError:
         place = f"the folder models/{entry.name} of a folder that you name in CLIPART_HOME"
     return ModelError(
-        f"{entry.name} is not on this machine ({about}licence: {entry.licence}).\n"
+        f"{what}{entry.name} is not on this machine ({about}licence: {entry.licence}).\n"
         f"Fetch it once: clipart models pull {entry.name}\n"
         f"Or get {files} from {entry.page} elsewhere, and put it into {place}"
     )
@@ -242,7 +244,7 @@ def remove(entry: Entry) -> int:
     """
     if entry.embedded:
         raise ModelError(f"{entry.name} is part of the package and cannot be removed.")
-    names = (*wanted(entry), CONFIG)
+    names = (*wanted(entry), CONFIG, *TOKENIZER)
     found = [path for name in names if (path := find_file(entry, name)) is not None]
     cached = in_cache(entry)
     placed = [path for path in found if not path.is_relative_to(cached)]

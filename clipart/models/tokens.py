@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clipart.models import bytepairs, hub
+from clipart.models import bytepairs, foreign, hub
 from clipart.models.config import read_json
-from clipart.models.source import find_tokenizer
+from clipart.models.source import find_tokenizer, make_tokenizer, tokenizer_folder
 from clipart.models.spec import LOCAL
 from clipart.models.store import CONFIG
 
@@ -25,7 +25,9 @@ def tokens(name: str, text: str) -> tuple[list[str], int]:
     context, merges = _context(name, location), bytepairs.vocabulary()
     if context is not None and merges is not None:
         return bytepairs.tokens(text, merges), context - 2
-    tokenizer = _tokenizer(location)
+    tokenizer = _tokenizer(name, location)
+    if hasattr(tokenizer, "tokenizer"):  # of transformers'
+        return foreign.pieces(tokenizer, text)
     pieces = [tokenizer.decoder[token] for token in tokenizer.encode(text)]
     return pieces, int(tokenizer.context_length) - 2
 
@@ -41,7 +43,10 @@ def token_numbers(name: str, text: str) -> list[int]:
     if merges is not None and _context(name, location) is not None:
         numbers = bytepairs.numbers(merges)
         return [numbers[token] for token in bytepairs.tokens(text, merges)]
-    return list(_tokenizer(location).encode(text))
+    tokenizer = _tokenizer(name, location)
+    if hasattr(tokenizer, "tokenizer"):
+        return foreign.numbers(tokenizer, text)
+    return list(tokenizer.encode(text))
 
 
 def _context(name: str, location: str) -> int | None:
@@ -55,6 +60,6 @@ def _context(name: str, location: str) -> int | None:
 
 
 @cache
-def _tokenizer(location: str) -> Any:
+def _tokenizer(name: str, location: str) -> Any:
     with hub.quietly():
-        return hub.open_clip().get_tokenizer(location)
+        return make_tokenizer(name, location, tokenizer_folder(name))

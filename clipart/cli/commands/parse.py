@@ -118,6 +118,8 @@ def _readable(token: str) -> str:
     from clipart.models.bytepairs import letters
 
     bytes_of = {letter: byte for byte, letter in enumerate(letters())}
+    if not any(letter in bytes_of for letter in token):  # it is text already, in another script
+        return token
     return bytes(bytes_of[letter] for letter in token if letter in bytes_of).decode(errors="replace")
 
 
