@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_args, get_type_hints
 
 from clipart.errors import UsageError
@@ -50,18 +50,22 @@ def _numbers(step: str) -> tuple[float, ...]:
         raise UsageError(f"--finish {step}: numbers go behind colons, such as upscale:2.") from None
 
 
-def make_chain(steps: Sequence[str]) -> Callable[[Tensor], Tensor]:
+def make_chain(
+    steps: Sequence[str], instead: Mapping[str, Callable[..., Tensor]] | None = None
+) -> Callable[[Tensor], Tensor]:
     """Return the chain of `steps` as one function of an image, (3 or 4, H, W) in [0, 1], to an image.
 
     Most steps see the colours only, and an alpha channel is kept, enlarged where they enlarge. The same image
-    gives the same result. The function raises ValueError for another shape, or a side under 16 pixels.
+    gives the same result. `instead` has functions that take the place of the table's, by the step's name. The
+    function raises ValueError for another shape, or a side under 16 pixels.
 
     Raises:
         UsageError: there is no step of a name, or a step takes other numbers.
     """
     calls = []
     for step in steps:
-        function, numbers = FINISHES[step.partition(":")[0]], _numbers(step)
+        name, numbers = step.partition(":")[0], _numbers(step)
+        function = (instead or {}).get(name) or FINISHES[name]
         try:
             inspect.signature(function).bind(None, *numbers)
         except TypeError as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -55,3 +57,10 @@ def _reached(away: Tensor, least: float) -> Tensor:
             break
         reached = grown
     return F.interpolate(reached[..., 1:-1, 1:-1], size=(height, width), mode="nearest")
+
+
+def cut(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return `picture`, (H, W, 3) RGB, as `cutout` has it: (H, W, 4) RGBA."""
+    image = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)
+    found: NDArray[np.uint8] = (cutout(image) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    return found

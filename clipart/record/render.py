@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -36,7 +36,7 @@ class Film:
     every step the same time; more gives the early, fast steps more of it. `reverse` runs it backwards;
     `boomerang` there and back, with the hold in between. `interpolate` fades from one recorded step to the
     next. `size` is the longer side in pixels, None as recorded. `caption` is a line below the picture, to
-    which the step is added. `cutout` makes the ground of every frame transparent, in formats that can.
+    which the step is added.
 
     Raises:
         UsageError: a value out of range.
@@ -51,7 +51,6 @@ class Film:
     boomerang: bool = False
     interpolate: bool = False
     caption: str = ""
-    cutout: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 240:
@@ -74,13 +73,15 @@ def render(
     film: Film | None = None,
     last: Tensor | None = None,
     texts: Mapping[str, str] | None = None,
+    cut: Callable[[Planes], Planes] | None = None,
 ) -> int:
     """Render `trajectory` to `path` and return the count of frames; the suffix of `path` says the format.
 
     `last`, (3, H, W) RGB in [0, 1] of any size, is the finished picture that is held; without it, that is the
     last recorded frame. `texts` are what the file carries (`clipart.record.metadata.tags`). Odd sizes are
-    padded to even ones by repeating the edge, where the format wants that. Written atomically, in constant
-    memory; a trajectory that a crash cut short is rendered as far as it goes.
+    padded to even ones by repeating the edge, where the format wants that. `cut` makes RGBA, (H, W, 4) uint8,
+    of RGB, (H, W, 3), for films with a transparent ground. Written atomically, in constant memory; a
+    trajectory that a crash cut short is rendered as far as it goes.
 
     Raises:
         UsageError: a suffix of no known format.
@@ -89,7 +90,7 @@ def render(
     film, kind = film or Film(), path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise UsageError(f"{path}: a film ends in {', '.join(f'.{name}' for name in FORMATS)}.")
-    if film.cutout and kind not in CLEAR:
+    if cut is not None and kind not in CLEAR:
         kinds = " or ".join(CLEAR)
         raise UsageError(f"--cutout: a film with a transparent ground is {kinds}. Type --format webp")
     moments = schedule(trajectory.steps, film)
@@ -97,21 +98,9 @@ def render(
     named = path.path if isinstance(path, Slot) else path
     with written(path) as temporary, plain_errors(named), _Reel(trajectory, film, last, forward) as reel:
         pictures = partial(map, reel.picture, moments)
-        encode(pictures, temporary, kind, film.fps, texts or {}, _cut if film.cutout else None)
+        encode(pictures, temporary, kind, film.fps, texts or {}, cut)
         append_tags(temporary, texts or {})
     return len(moments)
-
-
-def _cut(picture: Planes) -> Planes:
-    """Return (H, W, 3) RGB with its ground cut out, (H, W, 4), both uint8."""
-    import numpy as np
-    import torch
-
-    from clipart.finish.cutout import cutout
-
-    image = torch.from_numpy(picture.astype(np.float32) / 255).permute(2, 0, 1)
-    cut: Planes = (cutout(image) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-    return cut
 
 
 def schedule(steps: Sequence[int], film: Film) -> list[float]:

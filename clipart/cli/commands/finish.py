@@ -35,6 +35,9 @@ def finish(
     output: Annotated[
         Path | None, option("--output", "-o", about="PNG to write, for one picture", metavar="FILE")
     ] = None,
+    upscaler: Annotated[
+        Path | None, option("--upscaler", about="network that upscale uses, safetensors", metavar="FILE")
+    ] = None,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -42,13 +45,14 @@ def finish(
 ) -> None:
     """Finish pictures that are there: apple.png becomes apple-finished.png, and keeps its recipe.
 
-    The recipe of the new picture has the new steps after the old ones, so it replays as it is.
+    The recipe of the new picture has the new steps after the old ones, so it replays as it is. An --upscaler
+    is not in the recipe: a replay enlarges without it.
     """
     sink = context.obj.choose(json=json, quiet=quiet, no_color=no_color)
     steps = read_chain(finish or "")
     if not steps:
         raise UsageError("Finish how? Type steps by commas: --finish clean,upscale:2")
-    chain = make_chain(steps)  # refuses what does not fit before the first file is read
+    chain = make_chain(steps, _instead(steps, upscaler))  # refuses what does not fit before the first file
     if output and len(files) > 1:
         raise UsageError("--output names one file. Finish one picture, or leave --output out.")
     for source in files:
@@ -57,6 +61,17 @@ def finish(
         finish_file(sink, source, path, steps, chain)
         sink.event("finished", path=path, source=source)
         sink.file(path)
+
+
+def _instead(steps: tuple[str, ...], upscaler: Path | None) -> dict[str, Callable[..., Tensor]]:
+    """Return the steps that a file takes the place of."""
+    if upscaler is None:
+        return {}
+    if not any(step.partition(":")[0] == "upscale" for step in steps):
+        raise UsageError("--upscaler is for the step upscale, which is not in --finish. Add it: upscale:4")
+    from clipart.finish.upscaler import read_upscaler
+
+    return {"upscale": read_upscaler(upscaler)}
 
 
 def finish_file(

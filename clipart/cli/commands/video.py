@@ -43,7 +43,6 @@ FILM: dict[str, Any] = {
     "boomerang": own(bool, "--boomerang", about="play forwards, then backwards"),
     "interpolate": own(bool, "--interpolate", about="fade from one recorded step to the next"),
     "caption": own(bool, "--caption", about="write prompt and step below the picture"),
-    "cutout": own(bool, "--cutout", about="a transparent ground, for --format webp or apng"),
 }
 
 
@@ -52,6 +51,7 @@ FILM: dict[str, Any] = {
     format=own(Kind, "--format", about="format: mp4, webm, gif, apng or webp", value="mp4"),
     output=own(Path, "--output", "-o", about="file to write; default: in the run", metavar="FILE"),
     **FILM,
+    cutout=own(bool, "--cutout", about="a transparent ground, for --format webp or apng"),
     force=Force,
     no_metadata=NoMetadata,
     json=Json,
@@ -73,7 +73,7 @@ def video(context: typer.Context, run: Path, output: Path | None, **given: Any) 
     mind_the_file(sink, output or (None if run.is_dir() else path), given["force"])
     if given["caption"]:
         film = replace(film, caption=_words(run))
-    frames = film_of(run, path, film, with_recipe=not given["no_metadata"])
+    frames = film_of(run, path, film, with_recipe=not given["no_metadata"], cutout=given["cutout"])
     if lacking([film.caption]):
         warn_of_boxes(sink)
     sink.event("video", path=path, frames=frames, fps=film.fps)
@@ -97,10 +97,11 @@ def place_of(run: Path, output: Path | None, kind: str | None) -> Path:
     return run / name if run.is_dir() else run.with_name(name)
 
 
-def film_of(run: Path, path: Path, film: Film, with_recipe: bool) -> int:
+def film_of(run: Path, path: Path, film: Film, with_recipe: bool, cutout: bool = False) -> int:
     """Render the trajectory of `run` to `path` and return the count of frames.
 
-    The film ends on the finished picture, and carries the recipe if that picture does.
+    The film ends on the finished picture, and carries the recipe if that picture does. With `cutout` the
+    ground of every frame is transparent.
 
     Raises:
         UsageError, ClipartError: no trajectory, no such place, or nothing to write it with.
@@ -118,7 +119,12 @@ def film_of(run: Path, path: Path, film: Film, with_recipe: bool) -> int:
     has_picture = run.is_dir() and Folder(run).has(source.name)
     origin = _origin(source)
     last = _picture(source) if has_picture else None
-    return render(trajectory, path, film, last, tags(origin) if origin and with_recipe else {})
+    texts = tags(origin) if origin and with_recipe else {}
+    if not cutout:
+        return render(trajectory, path, film, last, texts)
+    from clipart.finish.cutout import cut
+
+    return render(trajectory, path, film, last, texts, cut)
 
 
 def _origin(path: Path) -> Origin | None:
