@@ -1,19 +1,20 @@
 """Make the pictures of the README again, with the commands that the README gives.
 
-python docs/make_pictures.py [NAME ...]      # fruit, presets, looks, singles, canvases, around, guide, seeing; all if none is named
+python docs/make_pictures.py [NAME ...]      # fruit, presets, presets-fish, singles, canvases, around, guide, seeing; all if none is named
 python docs/make_pictures.py thumbnails [PRESET ...]   # the pictures of the presets in the studio
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 import clipart
 from clipart.pictures import from_pil, to_pil
-from clipart.presets import preset_names
+from clipart.presets import load_preset, preset_names
 from clipart.record.files import save_png
 from clipart.seeing import explain
 from clipart.seeing.overlay import overlay
@@ -35,20 +36,6 @@ SINGLES = (
     "mushroom",
 )
 FRUIT = "apple:: pear:: banana:: strawberry:: lemon:: grapes:: watermelon:: pineapple:: carrot::"
-LOOKS = (
-    "woodcut",
-    "linocut",
-    "stained-glass",
-    "mosaic",
-    "cross-stitch",
-    "comic",
-    "blueprint",
-    "chalk",
-    "neon",
-    "line-drawing",
-    "pixel-art",
-    "brush",
-)
 CELL, MARGIN, LABEL = 192, 8, 24
 
 
@@ -71,22 +58,20 @@ def sheet(cells: dict[str, Image.Image], columns: int) -> Image.Image:
     return page
 
 
-def presets() -> Image.Image:
-    """One house in every preset that is not on the sheet of `looks`."""
-    names = [name for name in preset_names() if name not in LOOKS]
-    return sheet({name: draw("a house", preset=name, seed=3, steps=200) for name in names}, 3)
+def embedded() -> list[str]:
+    """Return the names of the presets that need no fetched CLIP."""
+    return [name for name in preset_names() if not load_preset(name).requires]
 
 
-def looks() -> Image.Image:
-    """One house in the looks of other media, by short runs."""
-    short = {"seed": 3, "size": 160, "steps": 50, "starts": 1}
-    return sheet({name: draw("a house", preset=name, **short) for name in LOOKS}, 4)
+def presets(prompt: str = "a house") -> Image.Image:
+    """One thing in every preset."""
+    return sheet({name: draw(prompt, preset=name, seed=3, steps=150) for name in embedded()}, 6)
 
 
 def thumbnails(names: list[str]) -> None:
     """Write the pictures of the presets `names`, of all if none is named, that the studio shows."""
     short = {"seed": 3, "size": 160, "steps": 100, "starts": 1}
-    for name in names or preset_names():
+    for name in names or embedded():
         picture = draw("a house", preset=name, **short).convert("RGB")
         picture.resize((128, 128), Image.Resampling.LANCZOS).save(THUMBNAILS / f"{name}.webp", quality=80)
 
@@ -195,7 +180,7 @@ def seeing() -> Image.Image:
 SHEETS = {
     "seeing": seeing,
     "presets": presets,
-    "looks": looks,
+    "presets-fish": partial(presets, "a fish"),
     "singles": singles,
     "canvases": canvases,
     "around": around,
