@@ -27,7 +27,7 @@ _WORDS = {
     "optimizer": "sampler solver optim",
     "schedule": "scheduler decay lr-schedule",
     "preset": "styles theme profile config settings",
-    "template": "prefix suffix prompt-prefix prompt-suffix prompt-template wildcard",
+    "template": "prefix suffix prompt-prefix prompt-suffix prompt-template",
     "device": "gpu cuda cpu mps accelerator",
     "precision": "fp16 half dtype float16 bf16",
     "seconds": "time timeout duration max-time limit",

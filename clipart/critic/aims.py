@@ -19,6 +19,7 @@ from clipart.critic.clip import Clip
 from clipart.models.embedded import everyday_words
 
 _WORDS = 100  # everyday words whose mean is the middle of the texts
+_HALF = 0.5  # how much of a middle goes; all of it costs the judge with the embedded critic (docs/quality.md)
 _NEAREST = 32  # pairs that a bridge is fitted to, for each part
 _STAYS = 0.3  # weight, against that of the pairs, of no turn at all: simple forms do not say everything
 
@@ -74,7 +75,7 @@ def text(clip: Clip, texts: Tensor) -> Aim:
 
 
 def centred(clip: Clip, texts: Tensor) -> Aim:
-    """Return the aim without what all texts share, and without what all pictures share.
+    """Return the aim without half of what all texts share, and of what all pictures share.
 
     From a text goes the mean of `_WORDS` everyday words, from a view what the CLIP sees in a grey picture.
     """
@@ -82,8 +83,8 @@ def centred(clip: Clip, texts: Tensor) -> Aim:
     middle = clip.encode_texts(words[:: max(1, len(words) // _WORDS)][:_WORDS]).mean(dim=0)
     grey = clip.encode_images(torch.full((1, 3, clip.side, clip.side), 0.5))[0]
     return Aim(
-        lambda vectors: F.normalize(vectors - middle, dim=-1),
-        lambda vectors: F.normalize(vectors - grey, dim=-1),
+        lambda vectors: F.normalize(vectors - _HALF * middle, dim=-1),
+        lambda vectors: F.normalize(vectors - _HALF * grey, dim=-1),
     )
 
 
