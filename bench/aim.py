@@ -1,6 +1,6 @@
 """What the aims cost or bring: the judge's match of pictures that were made with each of them.
 
-    python bench/aim.py [--seeds 1] [--steps 100] [--size 192] [--set NAME=VALUE ...]
+    python bench/aim.py [--seeds 1] [--steps 100] [--size 192]
 
 Twelve everyday words, one start each, otherwise the settings of today. Bar: no aim costs the judge more than a
 point of its mean match against the plain one.
