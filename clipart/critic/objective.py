@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from clipart.canvas.base import clamp_with_grad
 from clipart.critic.aims import Aim, make_aim
+from clipart.critic.beside import beside
 from clipart.critic.chunks import Chunks
 from clipart.critic.clip import Clip
 from clipart.critic.losses import Losses
@@ -159,32 +161,40 @@ class Objective:
         leaf = image.detach().requires_grad_()
         names = numbered([part.text for part in self.prompt.parts])
         found = Losses()
-        for term, mine in self._looks(views, settings):
-            totals = torch.zeros_like(term.shares), torch.zeros_like(term.shares[:1])
-
-            def do(
-                some: slice,
-                term: TextTerm = term,
-                mine: Views = mine,
-                totals: tuple[Tensor, Tensor] = totals,
-            ) -> None:
-                part, look = (each[0] for each in self._distances(term, leaf, mine, some))
-                torch.autograd.backward(term.weight * ((term.shares * part).sum() + look))
-                totals[0].add_(part.detach())
-                totals[1].add_(look.detach())
-
-            self._chunks.each(mine, settings.chunk or self._chunk(term), do)
+        pulls = beside(
+            [partial(self._pull, image, settings, term, mine) for term, mine in self._looks(views, settings)],
+            image.device,
+        )
+        for term, (_, distances, look) in zip(self.terms, pulls, strict=True):
             own = [f"{term.clip.name}/{name}" for name in names]
-            distances, look = totals
             found.add(own, distances, term.weight, (term.shares * distances).sum())
             if term.style is not None:
                 found.add([f"{term.clip.name}/style"], look, term.weight, look.sum())
+        gradient = sum(pull for pull, _, _ in pulls)
         for regulariser in self.regularisers(leaf, settings):
             value = regulariser.loss(leaf)
             torch.autograd.backward(regulariser.weight * value)
             found.add([regulariser.name], value.detach(), regulariser.weight, value.detach())
-        assert leaf.grad is not None  # noqa: S101 (there is always a text term)
-        return leaf.grad, found
+        assert isinstance(gradient, Tensor)  # noqa: S101 (there is always a text term)
+        return gradient if leaf.grad is None else gradient + leaf.grad, found
+
+    def _pull(
+        self, image: Tensor, settings: Recipe, term: TextTerm, views: Views
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradient on `image`, the distances to the parts, (m,), and the style's loss, (1,)."""
+        leaf = image.detach().requires_grad_()
+        distances, looked = torch.zeros_like(term.shares), torch.zeros_like(term.shares[:1])
+
+        def do(some: slice) -> None:
+            part, look = (each[0] for each in self._distances(term, leaf, views, some))
+            torch.autograd.backward(term.weight * ((term.shares * part).sum() + look))
+            distances.add_(part.detach())
+            looked.add_(look.detach())
+
+        with torch.enable_grad():
+            self._chunks.each(views, settings.chunk or self._chunk(term), do)
+        assert leaf.grad is not None  # noqa: S101 (each term has a view)
+        return leaf.grad, distances, looked
 
     @torch.no_grad()
     def score(self, images: Tensor, views: Views, settings: Recipe, *, whole: bool = True) -> list[float]:
