@@ -42,7 +42,7 @@ def test_a_concept_is_what_its_pictures_show(drawn: dict[str, Path]) -> None:
     assert (concept.word, concept.pictures, list(concept.clips.values())) == (
         "sun",
         1,
-        ["tiny", "tiny-judge"],
+        ["tiny", "tiny-80", "tiny-resnet", "tiny-judge"],
     )
     kept = concepts.load("sol")
     assert kept.word == "sun"
@@ -128,7 +128,7 @@ def test_parse_shows_the_tokens_of_its_word(
 
 
 def test_another_clip_refuses_it_by_name(drawn: dict[str, Path]) -> None:
-    learn("sol", drawn["sun"])
+    learn("sol", drawn["sun"], clips=["tiny", "tiny-judge"])
     with pytest.raises(
         UsageError, match=r"<sol> was learned with tiny, tiny-judge, and not with tiny-80.*--clip tiny-80"
     ):
@@ -187,7 +187,11 @@ def test_the_command_learns_lists_shows_and_removes(
     assert "is there" in capsys.readouterr().err
     assert main(["concept", "list", "--json"]) == 0
     event = json.loads(capsys.readouterr().out)
-    assert (event["name"], event["word"], event["clips"]) == ("sol", "sun", ["tiny", "tiny-judge"])
+    assert (event["name"], event["word"], event["clips"]) == (
+        "sol",
+        "sun",
+        ["tiny", "tiny-80", "tiny-resnet", "tiny-judge"],
+    )
     assert main(["concept", "show", "sol"]) == 0
     assert "near 'sun', from 1 picture, for tiny" in capsys.readouterr().out
     assert main(["concept", "rm", "sol", "luna"]) == 2

@@ -58,7 +58,18 @@ def test_doctor_tells_what_is_wrong(model: Path, monkeypatch: pytest.MonkeyPatch
     states = lambda: {f["name"]: f["state"] for f in json.loads(capsys.readouterr().out)["findings"]}  # noqa: E731
     requires(monkeypatch, "pytest>=1", "rich>=99.1")
     assert main(["doctor", "--json"]) == 1  # rich is too old
-    names = ["clipart", "python", "pytest", "cpu", "libx264", "tiny", "tiny-80", "tiny-judge", "tiny-vqgan"]
+    names = [
+        "clipart",
+        "python",
+        "pytest",
+        "cpu",
+        "libx264",
+        "tiny",
+        "tiny-80",
+        "tiny-judge",
+        "tiny-resnet",
+        "tiny-vqgan",
+    ]
     fine = dict.fromkeys([*names, "outputs", "own files", "downloads", *accelerators()], "ok")
     assert states() | {"clipart": "ok"} == fine | {"rich": "fail"}
 

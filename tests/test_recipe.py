@@ -123,8 +123,8 @@ def test_every_knob_has_a_panel_and_says_what_it_does() -> None:
     ("clip", "judge", "expected"),
     [
         (("tiny",), None, "tiny-judge"),
-        (("tiny-judge::2",), None, "tiny"),
-        (("tiny", "tiny-judge"), None, "tiny-judge"),
+        (("tiny-judge::2",), None, "tiny-resnet"),
+        (("tiny", "tiny-judge"), None, "tiny-resnet"),
         (("tiny", "fare4-b32::0.5", "RN50/openai"), None, "fare4-b32"),
         (("local-dir:/a/b",), None, "local-dir:/a/b"),
         (("tiny",), "tiny", "tiny"),

@@ -13,7 +13,10 @@ def test_both_climb_and_the_judge_does_not() -> None:
     recipe = make_recipe({"prompt": "apple"}).resolve()
     assert [spec.name for spec in recipe.clip] == ["tiny", "tiny-80"]
     assert recipe.judge is not None
-    assert recipe.judge.name == judge_of(["tiny", "tiny-80"]) == "tiny-judge"
+    assert recipe.judge.name == judge_of(["tiny", "tiny-80"]) == "tiny-resnet"
+    assert judge_of(["tiny"]) == "tiny-judge"
+    assert judge_of(["tiny-80", "tiny-resnet"]) == "tiny"
+    assert judge_line(recipe) == "tiny-resnet"
     assert (recipe.layout, recipe.distance) == ("apart", "contrast")
 
 

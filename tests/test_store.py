@@ -396,7 +396,7 @@ def test_the_command_line(hub: Hub, entry: registry.Entry, capsys: pytest.Captur
     assert events(capsys)[0]["path"] == str(store.checked(entry).weights)
     assert main(["models", "verify", "--json"]) == 0
     assert {(each["name"], each["ok"]) for each in events(capsys)} == {
-        ("tiny", True), ("tiny-80", True), ("tiny-judge", True), ("tiny-vqgan", True), (NAME, True)
+        ("tiny", True), ("tiny-80", True), ("tiny-judge", True), ("tiny-resnet", True), ("tiny-vqgan", True), (NAME, True)
     }  # fmt: skip
     assert main(["models", "rm", NAME, "--json"]) == 0
     assert events(capsys)[0]["bytes"] == sum(map(len, hub.files.values()))

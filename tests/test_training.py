@@ -739,7 +739,7 @@ def expected_bytes(tower: model.Tower) -> int:
         return float16_bytes(CLIP(config["embed_dim"], config["vision_cfg"], config["text_cfg"]))
 
 
-def test_all_models_fit_into_forty_eight_megabytes() -> None:
+def test_all_models_fit_into_the_wheel() -> None:
     pytest.importorskip("taming")
     from clipart.models.vqgan import build_network
     from training.train_vqgan import CONFIG
@@ -750,8 +750,10 @@ def test_all_models_fit_into_forty_eight_megabytes() -> None:
     sizes = {name: expected_bytes(tower) for name, tower in model.TOWERS.items()}
     rest = sizes["tiny"] + sizes["tiny-80"] + float16_bytes(vqgan) + codebook
     assert rest + sizes["judge"] == 40_370_524  # as `training/model.py` adds it up
-    assert rest + sizes["judge-resnet"] == 45_572_156
-    assert rest + sizes["judge-resnet"] + 4 * 40_000 <= 48_000_000  # with the heads of the files
+    assert rest + sizes["judge"] + sizes["judge-resnet"] == 56_929_694
+    assert (
+        rest + sizes["judge"] + sizes["judge-resnet"] + 5 * 40_000 <= 58_000_000
+    )  # with the heads of the files
 
 
 def test_the_mean_of_runs_is_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

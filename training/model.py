@@ -19,7 +19,8 @@ MEAN, STD = 0.5, 0.25
 #   tiny-80        image   4,720,736   text  6,636,802
 #   judge          image   4,720,736   text  6,636,802
 #   judge-resnet   image   9,922,368   text  6,636,802
-#   VQGAN                  5,408,438   in all 40,370,524 (45,572,156 with judge-resnet in place of judge), and some 90,000 for the names of the tensors in the files' heads.
+#   VQGAN                  5,408,438   in all 40,370,524 without judge-resnet and 56,929,694 with it, and some 100,000 for
+#                                      the names of the tensors in the files' heads.
 # At width 96 a table has 9,486,336.
 TEXT_WIDTH = 64
 OWN = 0.1  # what a name's own row counts: Adam's steps are of one size, and the rows begin at nothing
@@ -106,7 +107,7 @@ TOWERS = {
     # repvgg_a0 208, resnet14t 156, tf_efficientnet_lite0 97. Its views are those of the lessons (training/features.py).
     "judge-resnet": Tower(
         "resnet10t",
-        "clipart/models/tiny-judge",
+        "clipart/models/tiny-resnet",
         seed=3,
         eps=(0.5, 4.0),
         clean_share=0.9,

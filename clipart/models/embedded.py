@@ -6,11 +6,12 @@ from pathlib import Path
 
 from clipart.errors import ModelError
 
-CLIP, SECOND, JUDGE, VQGAN = "tiny", "tiny-80", "tiny-judge", "tiny-vqgan"
+CLIP, SECOND, JUDGE, STRANGER, VQGAN = "tiny", "tiny-80", "tiny-judge", "tiny-resnet", "tiny-vqgan"
 WEIGHTS = {
     CLIP: "open_clip_model.safetensors",
     SECOND: "open_clip_model.safetensors",
     JUDGE: "open_clip_model.safetensors",
+    STRANGER: "open_clip_model.safetensors",
     VQGAN: "vqgan.safetensors",
 }
 NAMES = tuple(WEIGHTS)

@@ -144,13 +144,14 @@ def judge_of(names: Sequence[str]) -> str:
     """Return the name of the CLIP that judges what critics called `names` climb.
 
     That is the first critic that knows photographs, since no embedded judge knows them; where all critics are
-    embedded, the first of their sort's judges that did not climb.
+    embedded, the first of their sort's judges that did not climb, and with whose weights no critic began.
     """
     for name in names:
         if not sorts()[_sees(name)].judges:
             return name
     judges = sorts()[_sees(names[0])].judges
-    return next((name for name in judges if name not in names), judges[0])
+    strangers = [name for name in judges if name not in names]
+    return next((name for name in strangers if not descendants(name, names)), [*strangers, *judges][0])
 
 
 def descendants(judge: str, names: Iterable[str]) -> list[str]:

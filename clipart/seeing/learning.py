@@ -14,7 +14,8 @@ from clipart.critic.concepts import Concept, require_name, store
 from clipart.errors import UsageError
 from clipart.models.embedded import everyday_words
 from clipart.models.registry import default as default_model
-from clipart.models.registry import judge_of
+from clipart.models.registry import critics, judge_of
+from clipart.models.spec import read_critic
 from clipart.seeing.looking import looking, pictures_in, read, still
 from clipart.surroundings import as_needed
 
@@ -41,7 +42,7 @@ def learn(
         name: what it is called, without angle brackets; one that is there is replaced.
         images: files or folders, 1 to `MOST_PICTURES` pictures; three to five are enough.
         word: what it is, in a word or a few; by default the everyday word that fits the pictures best.
-        clips: the CLIPs that are to know it; by default the embedded critic and its judge.
+        clips: the CLIPs that are to know it; by default the embedded ones that draw, judge and look.
 
     Raises:
         UsageError: a wrong name, no pictures, too many, or something is no picture.
@@ -51,9 +52,8 @@ def learn(
     if len(paths) > MOST_PICTURES:
         raise UsageError(f"{len(paths)} pictures: a concept is learned from 1 to {MOST_PICTURES}.")
     pictures = [read(path) for path in paths]
-    critic = default_model("clip")
     vectors, known = {}, {}
-    for clip_name in dict.fromkeys(clips or (critic, judge_of([critic]))):
+    for clip_name in dict.fromkeys(clips or _usual()):
         with still():
             clip = looking(clip_name)
             seen = torch.stack([clip.encode_shown(picture) for picture in pictures])
@@ -64,6 +64,12 @@ def learn(
         known[clip.identity] = clip_name
     concept = Concept(plain, str(word), len(paths), vectors, known)
     return concept, store(concept)
+
+
+def _usual() -> tuple[str, ...]:
+    """Return the CLIPs that a picture climbs where none is named, its judge, and the one that looks at pictures."""
+    climbed = [read_critic(each).name for each in critics()]
+    return (*climbed, judge_of(climbed), judge_of([default_model("clip")]))
 
 
 @as_needed()

@@ -29,7 +29,9 @@ def concept(
     ] = None,
     clip: Annotated[
         list[str] | None,
-        option("--clip", about="CLIP that learns it (repeatable); default: tiny, tiny-judge", metavar="NAME"),
+        option(
+            "--clip", about="CLIP that learns it (repeatable); default: the embedded ones", metavar="NAME"
+        ),
     ] = None,
     force: Force = False,
     json: Json = False,
