@@ -13,8 +13,8 @@ from clipart.critic.clip import Clip
 from clipart.critic.concepts import Concept, require_name, store
 from clipart.errors import UsageError
 from clipart.models.embedded import everyday_words
-from clipart.models.registry import default as default_model
 from clipart.models.registry import critics, judge_of
+from clipart.models.registry import default as default_model
 from clipart.models.spec import read_critic
 from clipart.seeing.looking import looking, pictures_in, read, still
 from clipart.surroundings import as_needed
@@ -67,7 +67,7 @@ def learn(
 
 
 def _usual() -> tuple[str, ...]:
-    """Return the CLIPs that a picture climbs where none is named, its judge, and the one that looks at pictures."""
+    """Return the CLIPs that a picture climbs where none is named, its judge, and the one that looks."""
     climbed = [read_critic(each).name for each in critics()]
     return (*climbed, judge_of(climbed), judge_of([default_model("clip")]))
 
