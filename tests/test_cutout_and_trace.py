@@ -32,7 +32,8 @@ def ring(side: int = 96) -> Tensor:
 
 
 def test_cutout_clears_the_ground_and_keeps_what_the_thing_closes_in() -> None:
-    cut = make_chain(["cutout"])(ring())
+    image = make_chain(["crisp"])(ring())
+    cut = make_chain(["cutout"])(image)
     assert cut.shape == (4, 96, 96)
     alpha = cut[3]
     assert max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max()) == 0
@@ -40,9 +41,8 @@ def test_cutout_clears_the_ground_and_keeps_what_the_thing_closes_in() -> None:
     assert alpha[48, 48 - 26] == 1  # the ring
     edge = (alpha > 0.1) & (alpha < 0.9)
     assert edge.any()
-    assert ring()[2, edge].mean() > 0.4
-    assert cut[2, edge].mean() < 0.2  # no white in the fringe
-    assert ((cut[:3] * alpha + 1 - alpha) - ring()).abs().max() < 0.15  # on white it is what it was
+    assert cut[2, edge].mean() < 0.7 * image[2, edge].mean()  # less white in the fringe
+    assert ((cut[:3] * alpha + 1 - alpha) - image).abs().max() < 0.15  # on white it is what it was
 
 
 def test_without_paper_nothing_is_cut_out() -> None:

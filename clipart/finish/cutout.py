@@ -35,7 +35,7 @@ def cutout(image: Annotated[Tensor, WITH_ALPHA], reach: Annotated[float, Range(1
     away = (colours - paper).abs().amax(0, keepdim=True)[None]
     least = reach / 100
     outside = _reached(away, least)
-    wide = max(1, math.ceil(EDGE * min(image.shape[1:]) / 512))
+    wide = max(2, math.ceil(EDGE * min(image.shape[1:]) / 512))
     near = F.max_pool2d(outside, 4 * wide + 1, 1, 2 * wide)
     ink = F.max_pool2d(away, 2 * wide + 1, 1, wide).clamp(min=least)
     share = ((away - least / 3) / (ink - least / 3)).clamp(0, 1)

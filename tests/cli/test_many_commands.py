@@ -188,14 +188,14 @@ def test_compare_judges_every_picture_against_every_prompt(capsys: Any) -> None:
     assert all(list(each["matches"]) == ["apple tart", "apple:: tart::"] for each in found)
     assert main(args) == 0
     out = capsys.readouterr().out
-    assert "Match of each picture, by tiny-judge, with" in out
+    assert "Match of each picture, by tiny-resnet, with" in out
     assert out.count("mean") == 2
     assert main(["compare"]) == 2
     assert "Compare what?" in capsys.readouterr().err
 
 
 def test_a_picture_matches_its_own_prompt_as_its_run_said(capsys: Any) -> None:
-    assert main(["compare", "apple", "fox", "--seeds", "1", "--json", *SMALL]) == 0
+    assert main(["compare", "apple", "fox", "--seeds", "1", "--finish", "none", "--json", *SMALL]) == 0
     found = events(capsys)
     said = {each["number"]: each["match"] for each in found if each["event"] == "picture"}
     for each in (each for each in found if each["event"] == "compared"):

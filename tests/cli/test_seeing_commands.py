@@ -26,7 +26,7 @@ def test_score_prints_the_best_first(drawn: dict[str, Path], capsys: pytest.Capt
     assert main(["score", "mushroom.png", "sun.png", "sun"]) == 0
     out = capsys.readouterr().out
     assert out.index("sun.png") < out.index("mushroom.png")
-    assert "tiny-judge" in out
+    assert "tiny-resnet" in out
     assert main(["score", "mushroom.png", "sun.png", "sun", "--json"]) == 0
     first, second = events(capsys.readouterr().out)
     assert (first["path"], second["path"]) == ("sun.png", "mushroom.png")
