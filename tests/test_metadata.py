@@ -68,7 +68,7 @@ def test_other_programs_find_what_they_look_for(tmp_path: Path) -> None:
         "Seed": "7",
         "Size": "256x256",
         "Model hash": "ababababab",
-        "Model": "tiny",
+        "Model": '"tiny + tiny-80::0.67"',
         "Version": f"clipart {versions()['clipart']}",
     }
     assert "digitalsourcetype/trainedAlgorithmicMedia" in text["XML:com.adobe.xmp"]
