@@ -156,7 +156,7 @@ def test_a_picture_outlives_its_judge_but_not_its_critic(
     quality: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def made(settings: dict[str, object], was: dict[str, str], now: dict[str, str]) -> bool:
-        recipe = quality.make_recipe({"prompt": "apple", "seed": 1} | settings)
+        recipe = quality.make_recipe({"prompt": "apple", "seed": 1, "clip": "tiny"} | settings)
         before = recipe.resolve().model_copy(
             update={"left": ("device",)}
         )  # an older version left others open

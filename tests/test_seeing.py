@@ -23,8 +23,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_picture_of_the_prompt_is_the_best(drawn: dict[str, Path]) -> None:
     best, other = seeing.score([drawn["mushroom"], drawn["sun"]], "sun")
     assert (best.path, other.path) == (drawn["sun"], drawn["mushroom"])
-    assert best.judge == "tiny-judge"
-    assert list(best.by) == ["tiny", "tiny-judge"]
+    assert best.judge == "tiny-resnet"
+    assert list(best.by) == ["tiny", "tiny-80", "tiny-resnet"]
     assert best.match > 0.3 > 0.05 > other.match
     assert best.by["tiny"][0].text == "sun"
 
