@@ -52,7 +52,7 @@ def sheet(cells: dict[str, Image.Image], columns: int) -> Image.Image:
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(15)
     for i, (label, picture) in enumerate(cells.items()):
         x, y = MARGIN + i % columns * width, MARGIN + i // columns * height
-        small = ImageOps.contain(picture, (CELL, CELL), Image.Resampling.LANCZOS)
+        small = ImageOps.contain(opaque(picture), (CELL, CELL), Image.Resampling.LANCZOS)
         page.paste(small, (x + (CELL - small.width) // 2, y + (CELL - small.height) // 2))
         pen.text((x + CELL / 2, y + CELL + LABEL / 2), label, fill="#333", font=font, anchor="mm")
     return page
@@ -72,7 +72,7 @@ def thumbnails(names: list[str]) -> None:
     """Write the pictures of the presets `names`, of all if none is named, that the studio shows."""
     short = {"seed": 3, "size": 160, "steps": 100, "starts": 1}
     for name in names or embedded():
-        picture = draw("a house", preset=name, **short).convert("RGB")
+        picture = opaque(draw("a house", preset=name, **short))
         picture.resize((128, 128), Image.Resampling.LANCZOS).save(THUMBNAILS / f"{name}.webp", quality=80)
 
 
@@ -140,19 +140,19 @@ def around() -> Image.Image:
             for x in (0, CELL // 2):
                 for y in (0, CELL // 2):
                     picture.paste(tile, (x, y))
-        if picture.mode == "RGBA":
-            picture = Image.alpha_composite(checks(), picture).convert("RGB")
         cells[label] = picture
     return sheet(cells, 4)
 
 
-def checks() -> Image.Image:
-    """The grey squares that mean that nothing is there."""
-    page, pen = (found := Image.new("RGBA", (CELL, CELL), "white")), ImageDraw.Draw(found)
-    for x in range(0, CELL, 12):
-        for y in range((x // 12 % 2) * 12, CELL, 24):
+def opaque(picture: Image.Image) -> Image.Image:
+    """A picture in RGB, what is transparent on the grey squares that mean that nothing is there."""
+    if picture.mode != "RGBA":
+        return picture.convert("RGB")
+    page, pen = (found := Image.new("RGBA", picture.size, "white")), ImageDraw.Draw(found)
+    for x in range(0, picture.width, 12):
+        for y in range((x // 12 % 2) * 12, picture.height, 24):
             pen.rectangle((x, y, x + 11, y + 11), fill="#ccc")
-    return page
+    return Image.alpha_composite(page, picture).convert("RGB")
 
 
 STYLES = ("blueprint", "woodcut", "watercolour", "stained-glass")
