@@ -23,7 +23,7 @@ from clipart import limits
 from clipart.errors import ClipartError, UsageError
 from clipart.inputs import read_bytes
 from clipart.knobs import knobs
-from clipart.models import embedded, home
+from clipart.models import embedded, home, registry
 from clipart.near import did_you_mean
 from clipart.recipe import GROUPS, Recipe, make_recipe
 from clipart.text import brief, quoted
@@ -160,7 +160,7 @@ def require_met(preset: Preset, overrides: Mapping[str, Any]) -> None:
     Raises:
         UsageError: it is; the message says what to fetch.
     """
-    clips = one_or_more(overrides.get("clip", preset.settings.get("clip", (embedded.CLIP,))))
+    clips = one_or_more(overrides.get("clip", preset.settings.get("clip", registry.critics())))
     names = [str(each).partition("::")[0] for each in clips] if isinstance(clips, list | tuple) else []
     if preset.requires != FETCHED or not (small := [name for name in names if name in embedded.NAMES]):
         return

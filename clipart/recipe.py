@@ -45,7 +45,7 @@ from clipart.fields import (
     listed,
     refusing,
 )
-from clipart.finish.chain import enlarged, enlargement
+from clipart.finish.chain import enlarged, enlargement, name_of
 from clipart.keeping import keeping
 from clipart.layout import SIDE, lay_out
 from clipart.models.registry import critics
@@ -322,7 +322,7 @@ class Recipe(Schema):
     @property
     def has_alpha(self) -> bool:
         """Whether the finished picture may be transparent."""
-        return self.transparent or any(step.startswith("cutout") for step in self.finish or ())
+        return self.transparent or any(name_of(step) == "cutout" for step in self.finish or ())
 
     @property
     def picture(self) -> str | None:

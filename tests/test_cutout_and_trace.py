@@ -104,3 +104,17 @@ def test_finish_keeps_alpha_and_writes_the_svg(tmp_path: Path, monkeypatch: pyte
     assert main(["finish", "half.png", "--finish", "upscale:2,trace"]) == 0
     assert open_picture(Path("half-finished.png")).getpixel((96, 4))[3] == 128
     assert Path("half-finished.svg").is_file()
+
+
+def test_an_svg_that_is_there_is_not_replaced_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    to_pil(ring()).save("ring.png")
+    Path("ring-finished.svg").write_text("mine")
+    assert main(["finish", "ring.png", "--finish", "trace"]) == 2
+    assert "ring-finished.svg is there" in " ".join(capsys.readouterr().err.split())
+    assert Path("ring-finished.svg").read_text() == "mine"
+    assert not Path("ring-finished.png").exists()
+    assert main(["finish", "ring.png", "--finish", "trace", "--force"]) == 0
+    assert Path("ring-finished.svg").read_bytes().startswith(b"<?xml")

@@ -147,6 +147,11 @@ def test_crisp_leaves_shading() -> None:
 
 def test_crisp_comes_after_the_enlargement() -> None:
     assert Recipe(prompt="a", upscale=2).resolve().chain == ("clean", "paper", "upscale:2", "crisp")
+    assert Recipe(prompt="a", upscale=2, finish=("crisp:0.6", "flat")).chain == (
+        "upscale:2",
+        "crisp:0.6",
+        "flat",
+    )
     assert Recipe(prompt="a", upscale=2, finish=("clean", "border")).chain == ("clean", "border", "upscale:2")
     assert Recipe(prompt="a", canvas="shapes").resolve().chain == ()
     assert Recipe(prompt="a", clip=("ViT-B-32/openai",)).with_(device="cpu").finish is None

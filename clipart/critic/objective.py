@@ -132,6 +132,8 @@ class Objective:
 
     def weigh(self, prompt: Prompt) -> None:
         """Take the weights of `prompt`, which has the same parts with weights of the same signs."""
+        if prompt == self.prompt:
+            return
         self.prompt = prompt
         for index, term in enumerate(self.terms):
             shares = torch.tensor(prompt.shares(), device=term.shares.device)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 MIN_SIDE = 16  # pixels
 NONE = "none"  # an empty chain, as it is typed
-
-
 WITH_ALPHA = "alpha"  # in the annotation of a step's image: the step takes its alpha channel too
 
 
@@ -39,6 +37,11 @@ def read_chain(text: str) -> tuple[str, ...]:
     for step in steps:
         _numbers(step)
     return steps
+
+
+def name_of(step: str) -> str:
+    """Return the name of a step as it is typed: `upscale` of `upscale:2`."""
+    return step.partition(":")[0]
 
 
 def _numbers(step: str) -> tuple[float, ...]:
@@ -64,7 +67,7 @@ def make_chain(
     """
     calls = []
     for step in steps:
-        name, numbers = step.partition(":")[0], _numbers(step)
+        name, numbers = name_of(step), _numbers(step)
         function = (instead or {}).get(name) or FINISHES[name]
         try:
             inspect.signature(function).bind(None, *numbers)
@@ -72,8 +75,10 @@ def make_chain(
             raise UsageError(
                 f"--finish {step}: {error}. `clipart --help` shows how steps are typed."
             ) from None
-        _check_ranges(step, function, numbers)
-        calls.append((function, numbers))
+        annotations = _annotations(function)
+        _check_ranges(step, annotations[1:], numbers)
+        takes_alpha = WITH_ALPHA in get_args(annotations[0][1])
+        calls.append((function if takes_alpha else _on_colours(function), numbers))
 
     def finish(image: Tensor) -> Tensor:
         if image.ndim != 3 or image.shape[0] not in (3, 4) or min(image.shape[1:]) < MIN_SIDE:
@@ -81,34 +86,41 @@ def make_chain(
             raise ValueError(f"expected (3 or 4, H, W) with sides of {MIN_SIDE} or more, got {shape}")
         finished = image.detach().float()
         for function, numbers in calls:
-            finished = _step(function, finished, numbers)
+            finished = function(finished, *numbers)
         return finished.clamp(0, 1)
 
     return finish
 
 
-def _step(function: Callable[..., Tensor], image: Tensor, numbers: tuple[float, ...]) -> Tensor:
-    import torch
-    from torch.nn import functional as F  # noqa: N812
-
-    first = next(iter(inspect.signature(function).parameters))
+def _annotations(function: Callable[..., Tensor]) -> list[tuple[str, object]]:
+    """Return the parameters of `function`, the image first, each with its annotation."""
     hints = get_type_hints(function, include_extras=True)
-    if len(image) == 3 or WITH_ALPHA in get_args(hints.get(first)):
-        return function(image, *numbers)
-    colours = function(image[:3], *numbers)
-    alpha = image[3:]
-    if alpha.shape[1:] != colours.shape[1:]:
-        alpha = F.interpolate(alpha[None], size=colours.shape[1:], mode="bicubic")[0].clamp(0, 1)
-    return torch.cat([colours, alpha])
+    return [(name, hints.get(name)) for name in inspect.signature(function).parameters]
+
+
+def _on_colours(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return `function` of colours, (3, H, W), as one of an image, (3 or 4, H, W), whose alpha is kept."""
+
+    def step(image: Tensor, *numbers: float) -> Tensor:
+        import torch
+        from torch.nn import functional as F  # noqa: N812
+
+        colours, alpha = function(image[:3], *numbers), image[3:]
+        if not len(alpha):
+            return colours
+        if alpha.shape[1:] != colours.shape[1:]:
+            alpha = F.interpolate(alpha[None], size=colours.shape[1:], mode="bicubic")[0].clamp(0, 1)
+        return torch.cat([colours, alpha])
+
+    return step
 
 
 def leaves(steps: Sequence[str], finished: Tensor) -> dict[str, bytes]:
     """Return what `steps` leave beside the picture `finished`, (3 or 4, H, W), by the ending of the name."""
     found: dict[str, bytes] = {}
     for step in steps:
-        name = step.partition(":")[0]
-        if name in LEAVES.names():
-            found |= LEAVES[name](finished, *_numbers(step))
+        if name_of(step) in LEAVES.names():
+            found |= LEAVES[name_of(step)](finished, *_numbers(step))
     return found
 
 
@@ -117,7 +129,8 @@ def enlarged(steps: Sequence[str], times: int) -> tuple[str, ...]:
 
     So the lines that `crisp` makes are as fine as the large picture allows.
     """
-    at = steps.index("crisp") if "crisp" in steps else len(steps)
+    names = [name_of(step) for step in steps]
+    at = names.index("crisp") if "crisp" in names else len(steps)
     return (*steps[:at], *([f"upscale:{times}"] if times > 1 else []), *steps[at:])
 
 
@@ -127,13 +140,11 @@ def enlargement(steps: Sequence[str]) -> int:
     return math.ceil(math.prod(times))
 
 
-def _check_ranges(step: str, function: Callable[..., Tensor], numbers: tuple[float, ...]) -> None:
-    _, *parameters = inspect.signature(function).parameters
-    hints = get_type_hints(function, include_extras=True)
-    for parameter, number in zip(parameters, numbers, strict=False):
-        for each in get_args(hints.get(parameter)):
+def _check_ranges(step: str, annotations: Sequence[tuple[str, object]], numbers: tuple[float, ...]) -> None:
+    for (parameter, annotation), number in zip(annotations, numbers, strict=False):
+        for each in get_args(annotation):
             if isinstance(each, Range) and not each.low <= number <= each.high:
                 raise UsageError(
                     f"--finish {step}: {parameter} goes from {each.low:g} to {each.high:g}. "
-                    f"Type for example {step.partition(':')[0]}:{each.high:g}."
+                    f"Type for example {name_of(step)}:{each.high:g}."
                 )

@@ -10,7 +10,7 @@ import typer
 from clipart.cli.options import Force, Json, NoColor, Quiet, option
 from clipart.cli.overwrite import mind_the_file
 from clipart.errors import ClipartError, UsageError
-from clipart.finish.chain import make_chain, read_chain
+from clipart.finish.chain import make_chain, name_of, read_chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ def finish(
     for source in files:
         path = output or source.with_name(f"{source.stem}-finished.png")
         mind_the_file(sink, path, force)
-        finish_file(sink, source, path, steps, chain)
+        finish_file(sink, source, path, steps, chain, force=force)
         sink.event("finished", path=path, source=source)
         sink.file(path)
 
@@ -67,7 +67,7 @@ def _instead(steps: tuple[str, ...], upscaler: Path | None) -> dict[str, Callabl
     """Return the steps that a file takes the place of."""
     if upscaler is None:
         return {}
-    if not any(step.partition(":")[0] == "upscale" for step in steps):
+    if not any(name_of(step) == "upscale" for step in steps):
         raise UsageError("--upscaler is for the step upscale, which is not in --finish. Add it: upscale:4")
     from clipart.finish.upscaler import read_upscaler
 
@@ -75,35 +75,52 @@ def _instead(steps: tuple[str, ...], upscaler: Path | None) -> dict[str, Callabl
 
 
 def finish_file(
-    sink: Sink, source: Path, path: Path, steps: tuple[str, ...], chain: Callable[[Tensor], Tensor]
+    sink: Sink,
+    source: Path,
+    path: Path,
+    steps: tuple[str, ...],
+    chain: Callable[[Tensor], Tensor],
+    *,
+    force: bool,
 ) -> None:
-    """Write the picture in `source` to `path` after the `chain` of `steps`, with its recipe if it has one."""
-    from dataclasses import replace
+    """Write the picture in `source` to `path` after the `chain` of `steps`, with its recipe if it has one.
 
+    What a step leaves beside it, such as an SVG, does not replace a file without a word either.
+    """
     from clipart.finish.chain import leaves
     from clipart.pictures import open_picture, with_alpha
     from clipart.record.files import save_png
     from clipart.record.folder import written
-    from clipart.record.metadata import read_origin, tags
 
     image = with_alpha(open_picture(source))
-    texts = {}
-    try:
-        origin = read_origin(source)
-    except ClipartError:  # of another program, or of a version that is not read any more
-        sink.note(f"{source}: no recipe in it that could be kept")
-    else:
-        texts = tags(replace(origin, recipe=longer(origin.recipe, steps)))
     try:
         finished = chain(image)
     except ValueError as error:
         raise UsageError(f"{source}: {error}. Choose a larger picture.") from None
-    save_png(finished, path, texts)
-    for ending, data in leaves(steps, finished).items():
-        beside = path.with_name(f"{path.stem}{ending}")
+    beside_it = {
+        path.with_name(f"{path.stem}{ending}"): data for ending, data in leaves(steps, finished).items()
+    }
+    for beside in beside_it:
+        mind_the_file(sink, beside, force, "beside --output")
+    save_png(finished, path, _texts(sink, source, steps))
+    for beside, data in beside_it.items():
         with written(beside) as temporary:
             temporary.write_bytes(data)
         sink.file(beside)
+
+
+def _texts(sink: Sink, source: Path, steps: tuple[str, ...]) -> dict[str, str]:
+    """Return what the finished picture says of how it was made, with `steps` after those of `source`."""
+    from dataclasses import replace
+
+    from clipart.record.metadata import read_origin, tags
+
+    try:
+        origin = read_origin(source)
+    except ClipartError:  # of another program, or of a version that is not read any more
+        sink.note(f"{source}: no recipe in it that could be kept")
+        return {}
+    return tags(replace(origin, recipe=longer(origin.recipe, steps)))
 
 
 def longer(recipe: Recipe, steps: tuple[str, ...]) -> Recipe:
