@@ -93,6 +93,7 @@ def finish_file(
     from clipart.record.folder import written
 
     image = with_alpha(open_picture(source))
+    texts = _texts(sink, source, steps)  # refuses before the work is done
     try:
         finished = chain(image)
     except ValueError as error:
@@ -101,8 +102,8 @@ def finish_file(
         path.with_name(f"{path.stem}{ending}"): data for ending, data in leaves(steps, finished).items()
     }
     for beside in beside_it:
-        mind_the_file(sink, beside, force, "beside --output")
-    save_png(finished, path, _texts(sink, source, steps))
+        mind_the_file(sink, beside, force, "The file")
+    save_png(finished, path, texts)
     for beside, data in beside_it.items():
         with written(beside) as temporary:
             temporary.write_bytes(data)
